@@ -1,0 +1,87 @@
+"""Extensions, directives, C flags and build switches of mmbt; everything else stands in pyproject.toml.
+
+One environment variable chooses the build:
+
+    MMBT_BUILD=release   optimised, no checks inside the machine (the default)
+    MMBT_BUILD=debug     bounds checks, assertions and trapping integer overflow
+    MMBT_BUILD=trace     line tracing for coverage
+    MMBT_BUILD=asan      AddressSanitizer and UndefinedBehaviorSanitizer
+"""
+
+import os
+from pathlib import Path
+
+from Cython.Build import cythonize
+from Cython.Compiler import Options
+from setuptools import Extension, setup
+
+BUILD = os.environ.get("MMBT_BUILD", "release")
+
+DIRECTIVES = {
+    "language_level": 3,
+    "auto_pickle": False,  # with autotestdict off, mypy.stubtest can read the compiled modules
+    "autotestdict": False,
+    "binding": True,
+    "boundscheck": False,
+    "cdivision": True,
+    "embedsignature": False,
+    "initializedcheck": False,
+    "nonecheck": False,
+    "wraparound": False,
+}
+
+# -ffp-contract=off: a fused multiply-add would give other digits on another machine (docs: determinism).
+C_FLAGS = ["-O3", "-ffp-contract=off", "-Wall", "-Wno-unused-function", "-Wno-unused-but-set-variable"]
+# Python's own flags let signed integers wrap, and what may wrap is no overflow to a sanitizer.
+NO_WRAPPING = ["-fstrict-overflow", "-fno-wrapv"]
+LINK_FLAGS: list[str] = []
+MACROS: list[tuple[str, str | None]] = [("MMBT_BUILD", f'"{BUILD}"')]
+
+match BUILD:
+    case "release":
+        pass
+    case "debug":
+        DIRECTIVES |= {"boundscheck": True, "initializedcheck": True}
+        C_FLAGS = ["-O1", "-g", "-ffp-contract=off", *NO_WRAPPING, "-fsanitize=signed-integer-overflow,bounds,shift",
+                   "-fsanitize-undefined-trap-on-error"]
+        MACROS.append(("MMBT_CHECKS", "1"))
+    case "trace":
+        DIRECTIVES |= {"linetrace": True, "emit_code_comments": True}
+        C_FLAGS = ["-O0", "-g", "-ffp-contract=off"]
+        MACROS += [("CYTHON_TRACE_NOGIL", "1"), ("MMBT_CHECKS", "1")]
+    case "asan":
+        SANITIZERS = "-fsanitize=address,undefined"
+        C_FLAGS = ["-O1", "-g", "-fno-omit-frame-pointer", "-ffp-contract=off", *NO_WRAPPING, SANITIZERS,
+                   "-fno-sanitize-recover=undefined"]
+        LINK_FLAGS = [SANITIZERS]
+        MACROS.append(("MMBT_CHECKS", "1"))
+    case _:
+        raise SystemExit(f"MMBT_BUILD={BUILD!r} is unknown: use release, debug, trace or asan")
+
+Options.warning_errors = True
+
+
+def extension(source: Path) -> Extension:
+    """One extension a .pyx, named after its place: cysim/x.pyx -> cysim.x, src/mmbt/a/b.pyx -> mmbt.a.b."""
+    parts = source.with_suffix("").parts
+    return Extension(
+        ".".join(parts[1:] if parts[0] == "src" else parts),
+        [str(source)],
+        define_macros=MACROS,
+        extra_compile_args=C_FLAGS,
+        extra_link_args=LINK_FLAGS,
+    )
+
+
+SOURCES = sorted([*Path("cysim").glob("*.pyx"), *Path("src").glob("mmbt/**/*.pyx")])
+
+setup(
+    ext_modules=cythonize(
+        [extension(source) for source in SOURCES],
+        build_dir=f"build/cython-{BUILD}",
+        compiler_directives=DIRECTIVES,
+        include_path=["."],
+        annotate=bool(os.environ.get("MMBT_ANNOTATE")),
+    ),
+    options={"build": {"build_base": f"build/{BUILD}"}},  # else one build would link the objects of another
+)

@@ -1,0 +1,100 @@
+"""Wheel and sdist are complete: a clean environment can install either, run `mmbt`, and cimport the machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    variables = {key: value for key, value in os.environ.items() if key not in {"PYTHONPATH", "MMBT_BUILD"}}
+    child = subprocess.run([str(word) for word in command], cwd=cwd, env=variables | environment, capture_output=True,
+                           text=True, check=False)
+    assert child.returncode == 0, f"{' '.join(map(str, command))}\n{child.stdout[-4000:]}{child.stderr[-4000:]}"
+    return child.stdout
+
+
+def tracked_sources(suffixes: tuple[str, ...]) -> set[str]:
+    found = set()
+    for folder, prefix in ((ROOT / "cysim", ROOT), (ROOT / "src" / "mmbt", ROOT / "src")):
+        found |= {path.relative_to(prefix).as_posix() for path in folder.rglob("*") if path.suffix in suffixes}
+    return found
+
+
+@pytest.fixture(scope="module")
+def quick_cc(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A compiler that does not optimise: what is tested here is what the archives hold."""
+    path = tmp_path_factory.mktemp("cc") / "cc"
+    path.write_text('#!/bin/sh\nexec cc "$@" -O0 -g0\n', "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def archives(quick_cc: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """An sdist of the checkout, and a wheel built from that sdist: what a release would upload."""
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", out, ROOT, cwd=out, CC=quick_cc)
+    return next(out.glob("*.tar.gz")), next(out.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def clean(archives: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment into which only the wheel was installed."""
+    home = tmp_path_factory.mktemp("clean") / "venv"
+    venv.create(home, with_pip=True)
+    python = home / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", archives[1], cwd=home)
+    return python
+
+
+def test_the_sdist_holds_every_source(archives: tuple[Path, Path]) -> None:
+    with tarfile.open(archives[0]) as archive:
+        names = {name.split("/", 1)[-1].removeprefix("src/") for name in archive.getnames()}
+    missing = tracked_sources((".py", ".pyx", ".pxd", ".pyi", ".typed", ".toml", ".tmpl")) - names
+    assert not missing
+    assert {"setup.py", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md"} <= names
+
+
+def test_the_wheel_holds_maps_stubs_and_marks(archives: tuple[Path, Path]) -> None:
+    names = set(zipfile.ZipFile(archives[1]).namelist())
+    missing = tracked_sources((".py", ".pyx", ".pxd", ".pyi", ".typed", ".toml", ".tmpl")) - names
+    assert not missing
+    assert any(name.startswith("cysim/") and name.endswith(".so") for name in names)
+    strangers = {name.split("/")[0] for name in names} - {"mmbt", "cysim"}
+    assert all(name.endswith(".dist-info") for name in strangers), strangers
+
+
+def test_the_wheel_runs_in_a_clean_environment(clean: Path, tmp_path: Path) -> None:
+    assert "backtest" in run(clean.parent / "mmbt", "--help", cwd=tmp_path)
+    place = run(clean, "-c", "import cysim, mmbt; print(cysim.build_info()['mode'], cysim.__file__)", cwd=tmp_path)
+    assert place.startswith("release ")
+    assert str(clean.parent.parent) in place
+
+
+def test_a_third_party_extension_cimports_the_machine(clean: Path, tmp_path: Path) -> None:
+    run(clean, "-m", "pip", "install", "--quiet", "cython>=3.1", "setuptools>=77", cwd=tmp_path)
+    modules = sorted(path.stem for path in (ROOT / "cysim").glob("*.pxd") if path.stem != "__init__")
+    assert modules
+    lines = "\n".join(f"from cysim cimport {module}" for module in modules)
+    (tmp_path / "consumer.pyx").write_text(f"# cython: language_level=3\n{lines}\n\ndef imported():\n    return True\n")
+    run(clean.parent / "cythonize", "--inplace", "consumer.pyx", cwd=tmp_path)
+    assert run(clean, "-c", "import consumer; print(consumer.imported())", cwd=tmp_path).strip() == "True"
+
+
+def test_the_sdist_installs(archives: tuple[Path, Path], quick_cc: str, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    run(python, "-m", "pip", "install", "--quiet", archives[0], cwd=tmp_path, CC=quick_cc)
+    assert "release" in run(python, "-c", "import cysim; print(cysim.build_info())", cwd=tmp_path)
