@@ -1,0 +1,22 @@
+"""The machine: market events in, fills out. No files, no pandas, no clock; `mmbt` is the face people use."""
+
+from cysim.build import build_info
+from cysim.context import Context
+from cysim.quoter import Quoter
+from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
+from cysim.simulator import HOOKS, Simulator
+from cysim.views import Fill, Order, Trade
+
+__all__ = [
+    "EQUITY_DTYPE",
+    "FILL_DTYPE",
+    "HOOKS",
+    "ORDER_DTYPE",
+    "Context",
+    "Fill",
+    "Order",
+    "Quoter",
+    "Simulator",
+    "Trade",
+    "build_info",
+]

@@ -1,0 +1,29 @@
+cimport cython
+from libc.stdint cimport int32_t, int64_t
+
+from cysim.venue cimport Instrument, Venue
+
+
+@cython.final
+cdef class Context:
+    cdef object _owner               # keeps the simulator, and so the memory below, alive
+    cdef Venue* _venue
+    cdef Instrument* _instrument
+    cdef int32_t _index
+    cdef dict _contexts
+    cdef readonly str instrument
+    cdef readonly tuple instruments
+    cdef readonly str tick_size
+    cdef readonly str lot_size
+    cdef readonly object money_unit
+    cdef double _tick_units
+    cdef double _tick
+
+    cdef int _require_open(self) except -1
+    cdef int64_t _quote_px(self, object value, int side) except -1
+    cdef int _check_status(self) except -1
+
+
+cdef Context make_context(
+    object owner, Venue* venue, int32_t index, dict contexts, str instrument, tuple instruments,
+    str tick_size, str lot_size, object money_unit)

@@ -1,0 +1,150 @@
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, enqueue, push
+from cysim.orders cimport Order, find_order, new_order
+from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, reserve
+from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
+
+# A command leaves the desk: into the queue, or onto the bus when it has latency or must wait for its order (A3).
+cdef inline void send(
+    Venue* venue, CommandKind kind, int32_t instrument, int64_t order_id, int32_t index, int64_t px, int64_t qty,
+) noexcept nogil:
+    cdef int64_t latency = venue.cancel_latency if kind == CANCEL else venue.place_latency
+    cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
+    cdef bint waits = kind != PLACE and order != NULL and order.on_bus
+    cdef Command command
+    cdef bint sent
+    memset(&command, 0, sizeof(Command))
+    command.arrival_ts = venue.now + latency
+    if waits and order.arrival_ts > command.arrival_ts:
+        command.arrival_ts = order.arrival_ts
+    command.sequence = venue.sent
+    command.order_id = order_id
+    command.order = index if index >= 0 else FINISHED if 0 < order_id <= venue.pool.last_id else NEVER_GIVEN
+    command.instrument = instrument
+    command.kind = kind
+    command.px = px
+    command.qty = qty
+    if kind == PLACE:
+        order.arrival_ts = command.arrival_ts
+        order.on_bus = latency > 0
+    if latency > 0 or waits:
+        sent = push(&venue.bus, &command)
+    else:
+        sent = enqueue(&venue.queue, &command)
+    if not sent:
+        fail(venue, OUT_OF_MEMORY)
+    venue.sent += 1
+
+# Sends a new order; returns its id, 0 when out of memory.
+cdef inline int64_t place(
+    Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose, int32_t level,
+) noexcept nogil:
+    cdef int32_t index = new_order(&venue.pool)
+    cdef Order* order
+    if index < 0:
+        fail(venue, OUT_OF_MEMORY)
+        return 0
+    order = &venue.pool.orders[index]
+    order.px = px
+    order.qty = qty
+    order.remaining = qty
+    order.instrument = instrument
+    order.level = level
+    order.side = side
+    order.kind = kind
+    order.purpose = purpose
+    order.live = False
+    send(venue, PLACE, instrument, order.id, index, 0, 0)
+    return order.id
+
+cdef inline QuoteSlots* slots_of(Instrument* instrument, int side) noexcept nogil:
+    return &instrument.bid_slots if side == BUY else &instrument.offer_slots
+
+# The slot counts only while the strategy has not cancelled its order and does not know it to be finished (A4).
+cdef inline bint is_held(const Venue* venue, const QuoteSlot* slot) noexcept nogil:
+    return slot.order_id != 0 and venue.pool.orders[slot.order].id == slot.order_id
+
+cdef inline void send_cancel(Venue* venue, int32_t instrument, int64_t order_id) noexcept nogil:
+    cdef int32_t index = find_order(&venue.pool, order_id)
+    cdef Order* order
+    cdef QuoteSlots* slots
+    if index >= 0:
+        order = &venue.pool.orders[index]
+        if order.level >= 0:
+            slots = slots_of(&venue.instruments[order.instrument], order.side)
+            if slots.items[order.level].order_id == order_id:
+                slots.items[order.level].order_id = 0
+    send(venue, CANCEL, instrument, order_id, index, 0, 0)
+
+cdef inline void send_replace(
+    Venue* venue, int32_t instrument, int64_t order_id, int64_t px, int64_t qty,
+) noexcept nogil:
+    cdef int32_t index = find_order(&venue.pool, order_id)
+    cdef Order* order
+    cdef QuoteSlots* slots
+    if index >= 0:
+        order = &venue.pool.orders[index]
+        if order.level >= 0:
+            slots = slots_of(&venue.instruments[order.instrument], order.side)
+            if slots.items[order.level].order_id == order_id:
+                slots.items[order.level].px = px
+    send(venue, REPLACE, instrument, order_id, index, px, qty)
+
+# Makes room for `levels` on both sides.
+cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept nogil:
+    cdef QuoteSlots* slots
+    cdef int side
+    for side in range(-1, 2, 2):
+        slots = slots_of(instrument, side)
+        if not reserve(<void**>&slots.items, &slots.capacity, levels, sizeof(QuoteSlot)):
+            return False
+        while slots.count < levels:
+            memset(&slots.items[slots.count], 0, sizeof(QuoteSlot))
+            slots.count += 1
+    return True
+
+cdef inline int64_t wanted_px(const int64_t* px, int64_t levels, int64_t level) noexcept nogil:
+    return px[level] if level < levels else 0
+
+cdef inline void withdraw_changed(
+    Venue* venue, int32_t index, int side, const int64_t* px, int64_t levels,
+) noexcept nogil:
+    cdef QuoteSlots* slots = slots_of(&venue.instruments[index], side)
+    cdef QuoteSlot* slot
+    cdef int64_t level, order_id
+    for level in range(slots.count):
+        slot = &slots.items[level]
+        if is_held(venue, slot) and slot.px != wanted_px(px, levels, level):
+            order_id = slot.order_id
+            slot.order_id = 0
+            send(venue, CANCEL, index, order_id, slot.order, 0, 0)
+
+cdef inline void place_wanted(
+    Venue* venue, int32_t index, int side, const int64_t* px, int64_t levels, int64_t qty, int kind,
+) noexcept nogil:
+    cdef QuoteSlots* slots = slots_of(&venue.instruments[index], side)
+    cdef QuoteSlot* slot
+    cdef int64_t level
+    for level in range(levels):
+        slot = &slots.items[level]
+        if px[level] == 0 or is_held(venue, slot):
+            continue
+        slot.order_id = place(venue, index, side, px[level], qty, kind, FOR_QUOTE, <int32_t>level)
+        slot.px = px[level]
+        slot.order = find_order(&venue.pool, slot.order_id)
+
+# States the wanted quotes, inner level first; px 0 withdraws a level (A4). Cancels go first, bids before offers.
+cdef inline void set_quotes(
+    Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
+    int64_t qty, bint post_only,
+) noexcept nogil:
+    cdef int kind = POST_ONLY if post_only else GTC
+    if not reserve_levels(&venue.instruments[index], bids if bids > offers else offers):
+        fail(venue, OUT_OF_MEMORY)
+        return
+    withdraw_changed(venue, index, 1, bid_px, bids)
+    withdraw_changed(venue, index, -1, offer_px, offers)
+    place_wanted(venue, index, 1, bid_px, bids, qty, kind)
+    place_wanted(venue, index, -1, offer_px, offers, qty, kind)

@@ -1,0 +1,76 @@
+cimport cython
+from libc.math cimport ceil, fabs, floor, rint
+from libc.stdint cimport int32_t, int64_t
+
+from cysim.book cimport Book, is_valid
+from cysim.desk cimport set_quotes
+from cysim.types cimport LIMIT, NEVER
+from cysim.venue cimport Instrument, Venue
+
+cdef enum:
+    MAX_LEVELS = 64
+
+cdef struct QuoterParams:        # the rule of fixed-spread, linear-skew and ladder (A6)
+    double half_spread_ticks     # h
+    double skew_ticks_per_lot    # c
+    double step_ticks            # between levels
+    int64_t size                 # lots
+    int64_t max_position         # lots; NEVER: no limit
+    int64_t levels
+
+cdef inline double snap(double ticks) noexcept nogil:
+    return rint(ticks) if fabs(ticks - rint(ticks)) <= 1e-9 else ticks
+
+# A wanted price in ticks as price units; 0, so no quote, when it is no possible price.
+cdef inline int64_t possible_px(double ticks, int64_t tick_units) noexcept nogil:
+    if not (1.0 <= ticks < <double>LIMIT):
+        return 0
+    return <int64_t>ticks * tick_units if <int64_t>ticks < LIMIT // tick_units else 0
+
+cdef inline bint is_repeated(const int64_t* px, int64_t level) noexcept nogil:
+    cdef int64_t earlier
+    for earlier in range(level):
+        if px[earlier] == px[level]:
+            return True
+    return False
+
+cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t index) noexcept nogil:
+    cdef Instrument* instrument = &venue.instruments[index]
+    cdef Book* book = &instrument.book
+    cdef int64_t n = instrument.tick_units
+    cdef int64_t bid_px[MAX_LEVELS]
+    cdef int64_t offer_px[MAX_LEVELS]
+    cdef int64_t best_bid = 0, level
+    cdef double touch_bid, touch_ask, reservation_price, half_spread, ticks
+    cdef bint wants_bid = instrument.ledger.position < params.max_position
+    cdef bint wants_offer = instrument.ledger.position > -params.max_position
+    if not is_valid(book):
+        return
+    touch_bid = <double>(book.bid_px // n)
+    touch_ask = <double>(book.ask_px // n)
+    reservation_price = (touch_bid + touch_ask) / 2 - params.skew_ticks_per_lot * <double>instrument.ledger.position
+    for level in range(params.levels):
+        half_spread = params.half_spread_ticks + <double>level * params.step_ticks
+        ticks = floor(snap(reservation_price - half_spread))
+        if ticks > touch_ask - 1:
+            ticks = touch_ask - 1
+        bid_px[level] = possible_px(ticks, n) if wants_bid else 0
+        if is_repeated(bid_px, level):
+            bid_px[level] = 0
+        if bid_px[level] > best_bid:
+            best_bid = bid_px[level]
+        ticks = ceil(snap(reservation_price + half_spread))
+        if ticks < touch_bid + 1:
+            ticks = touch_bid + 1
+        offer_px[level] = possible_px(ticks, n) if wants_offer else 0
+        if is_repeated(offer_px, level):
+            offer_px[level] = 0
+    for level in range(params.levels):
+        if offer_px[level] <= best_bid:
+            offer_px[level] = 0
+    set_quotes(venue, index, bid_px, params.levels, offer_px, params.levels, params.size, True)
+
+
+@cython.final
+cdef class Quoter:
+    cdef QuoterParams params

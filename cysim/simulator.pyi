@@ -1,0 +1,45 @@
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol, final
+
+from cysim.quoter import Quoter
+
+HOOKS: tuple[str, ...]
+
+_Instrument = tuple[str, str, str, Decimal, int, bool, int]
+
+class _Sink(Protocol):
+    def fills(self, raw: bytes, /) -> None: ...
+    def orders(self, raw: bytes, /) -> None: ...
+    def equity(self, raw: bytes, /) -> None: ...
+
+@final
+class Simulator:
+    @property
+    def failed_hook(self) -> str | None: ...
+    def __init__(
+        self,
+        instruments: Sequence[_Instrument],
+        *,
+        cross_touch: bool = False,
+        trade_touch: bool = False,
+        ignore_aggressor: bool = False,
+        displayed: bool = False,
+        maker_rate: int = 0,
+        taker_rate: int = 0,
+        place_latency: int = 0,
+        cancel_latency: int = 0,
+        session_gap: int | None = 3_600_000_000_000,
+        interval: int = 0,
+        equity_interval: int = 1_000_000_000,
+        quotes_first: bool = False,
+    ) -> None: ...
+    def run(
+        self,
+        hooks: Mapping[str, Callable[..., object]],
+        feed: Callable[[str, str], Sequence[Any] | None],
+        sink: _Sink,
+        quoter: Quoter | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> None: ...
+    def summary(self) -> dict[str, Any]: ...

@@ -1,0 +1,325 @@
+from libc.stdint cimport int32_t, int64_t
+
+from cysim.book cimport Book, apply_quote, is_valid
+from cysim.fees cimport Fees, fee_of
+from cysim.fills cimport (
+    FillRules, ask_crosses_bid, bid_crosses_offer, fills_bids, fills_offers, print_crosses_bid, print_crosses_offer,
+)
+from cysim.latency cimport CANCEL, NEVER_GIVEN, PLACE, Bus, Command, CommandQueue, drop_places
+from cysim.ledger cimport Ledger, book_fill
+from cysim.money cimport money_high, money_low, money_t
+from cysim.orders cimport Order, OrderPool, RestingSide, finish_order, join, leave
+from cysim.recorder cimport FillRow, OrderRow, Recorder, add_fill, add_order, notify, schedule_marks
+from cysim.types cimport (
+    ACCEPTED, AFTER_REPLACE, BUY, BY_CROSS, BY_TAKING, BY_TRADE, BY_USER, CANCEL_COMMAND, CANCELLED, FOK,
+    FOK_UNFILLABLE, GTC, IOC, MARKET, MONEY_OVERFLOW, NEVER, NO_REASON, OK, OUT_OF_MEMORY, POST_ONLY,
+    POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, RUN_END, SELF_MATCH, SELL, SESSION_END, TOO_LATE,
+    UNFILLED_REST, UNKNOWN, mmbt_check, reserve,
+)
+
+cdef struct QuoteSlot:           # the last order a quote level sent on one side (A4)
+    int64_t order_id             # 0: none, or withdrawn
+    int64_t px                   # as last sent, price units
+    int32_t order                # place in the pool
+    int32_t _padding
+
+cdef struct QuoteSlots:
+    QuoteSlot* items             # by level
+    int64_t count
+    int64_t capacity
+
+cdef struct Instrument:
+    Book book
+    RestingSide bids
+    RestingSide offers
+    int64_t best_bid_px          # of our resting bids, price units; 0: none
+    int64_t best_offer_px        # of our resting offers; NEVER: none
+    int64_t tick_units           # price units in a tick
+    Ledger ledger
+    QuoteSlots bid_slots
+    QuoteSlots offer_slots
+    bint traded                  # else watched only
+    int32_t _padding
+
+cdef struct Venue:
+    Instrument* instruments
+    int64_t instrument_count
+    FillRules rules
+    Fees fees
+    OrderPool pool
+    Bus bus
+    CommandQueue queue
+    Recorder recorder
+    int64_t now                  # ns
+    int64_t place_latency        # ns
+    int64_t cancel_latency       # ns
+    int64_t sent                 # commands, ever
+    int64_t placed               # lots of all orders accepted, for the fill ratio
+    int64_t too_late             # cancels and replaces that found nothing to change
+    bint open_for_commands       # a hook that may trade is running
+    int status
+
+cdef inline void fail(Venue* venue, int status) noexcept nogil:
+    if venue.status == OK:
+        venue.status = status
+
+cdef inline int64_t key_of(int side, int64_t px) noexcept nogil:
+    return px if side == BUY else -px
+
+cdef inline RestingSide* side_of(Instrument* instrument, int side) noexcept nogil:
+    return &instrument.bids if side == BUY else &instrument.offers
+
+cdef inline void refresh_best(Instrument* instrument) noexcept nogil:
+    cdef RestingSide* bids = &instrument.bids
+    cdef RestingSide* offers = &instrument.offers
+    instrument.best_bid_px = bids.items[bids.count - 1].key if bids.count > 0 else 0
+    instrument.best_offer_px = -offers.items[offers.count - 1].key if offers.count > 0 else NEVER
+
+cdef inline void write_outcome(
+    Venue* venue, const Order* order, int64_t order_id, int32_t instrument, int status, int reason,
+) noexcept nogil:
+    cdef OrderRow* row = add_order(&venue.recorder)
+    if row == NULL:
+        fail(venue, OUT_OF_MEMORY)
+        return
+    row.ts = venue.now
+    row.order_id = order_id
+    row.instrument = instrument
+    row.status = status
+    row.reason = reason
+    if order == NULL:            # an id that is finished or never was: all there is to say
+        row.px = 0
+        row.qty = 0
+        row.remaining = 0
+        row.side = 0
+        row.kind = 0
+        row.purpose = 0
+    else:
+        row.px = order.px // venue.instruments[order.instrument].tick_units
+        row.qty = order.qty
+        row.remaining = order.remaining
+        row.side = order.side
+        row.kind = order.kind
+        row.purpose = order.purpose
+    if not notify(&venue.recorder, False, venue.recorder.order_count - 1):
+        fail(venue, OUT_OF_MEMORY)
+
+cdef inline void record_outcome(Venue* venue, const Order* order, int status, int reason) noexcept nogil:
+    write_outcome(venue, order, order.id, order.instrument, status, reason)
+
+# Takes a resting order out of its queue and forgets it.
+cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
+    cdef Order* order = &venue.pool.orders[index]
+    cdef Instrument* instrument = &venue.instruments[order.instrument]
+    leave(side_of(instrument, order.side), key_of(order.side, order.px), index)
+    refresh_best(instrument)
+
+cdef inline void fill(
+    Venue* venue, int32_t index, int64_t px, int64_t qty, int reason, int64_t mid2_before,
+) noexcept nogil:
+    cdef Order* order = &venue.pool.orders[index]
+    cdef Instrument* instrument = &venue.instruments[order.instrument]
+    cdef bint took = reason == BY_TAKING
+    cdef FillRow* row
+    cdef money_t fee
+    cdef int horizon
+    mmbt_check(0 < qty <= order.remaining)
+    fee = fee_of(venue.fees.taker_rate if took else venue.fees.maker_rate, px, qty, &instrument.ledger.overflow)
+    book_fill(
+        &instrument.ledger, order.side, px, qty, took, fee, mid2_before, instrument.book.first_mid2)
+    if instrument.ledger.overflow:
+        fail(venue, MONEY_OVERFLOW)
+    order.remaining -= qty
+    row = add_fill(&venue.recorder)
+    if row == NULL:
+        fail(venue, OUT_OF_MEMORY)
+        return
+    row.ts = venue.now
+    row.order_id = order.id
+    row.px = px // instrument.tick_units
+    row.qty = qty
+    row.remaining = order.remaining
+    row.position = instrument.ledger.position
+    row.mid2 = mid2_before // instrument.tick_units
+    for horizon in range(4):
+        row.later_mid2[horizon] = 0
+    row.fee_low = money_low(fee)
+    row.fee_high = money_high(fee)
+    row.instrument = order.instrument
+    row.side = order.side
+    row.reason = reason
+    row.purpose = order.purpose
+    row._padding = 0
+    schedule_marks(&venue.recorder)
+    if not notify(&venue.recorder, True, venue.recorder.fill_count - 1):
+        fail(venue, OUT_OF_MEMORY)
+
+# Fills the best order of a side with all it wants, or with what is left; True when it is complete.
+cdef inline bint fill_best(
+    Venue* venue, RestingSide* side, int64_t* left, int reason, int64_t mid2_before,
+) noexcept nogil:
+    cdef int32_t index = side.items[side.count - 1].order
+    cdef Order* order = &venue.pool.orders[index]
+    cdef int64_t qty = order.remaining if order.remaining < left[0] else left[0]
+    left[0] -= qty
+    fill(venue, index, order.px, qty, reason, mid2_before)
+    if order.remaining > 0:
+        return False
+    side.count -= 1
+    finish_order(&venue.pool, index)
+    return True
+
+# A quote update: book, then rule 1 (F1, F2, F3). Returns whether anything filled.
+cdef inline bint on_quote(
+    Venue* venue, Instrument* instrument, int64_t bid_px, int64_t bid_qty, int64_t ask_px, int64_t ask_qty,
+) noexcept nogil:
+    cdef Book* book = &instrument.book
+    cdef FillRules* rules = &venue.rules
+    cdef int64_t mid2_before = book.mid2
+    cdef int64_t left, offered
+    apply_quote(book, bid_px, bid_qty, ask_px, ask_qty)
+    if bid_px < instrument.best_offer_px and (ask_px > instrument.best_bid_px or ask_qty == 0):
+        return False
+    if not is_valid(book):
+        return False
+    offered = book.bid_qty - book.bid_taken if rules.displayed else NEVER
+    left = offered
+    while left > 0 and instrument.offers.count > 0 and bid_crosses_offer(rules, bid_px, instrument.best_offer_px):
+        fill_best(venue, &instrument.offers, &left, BY_CROSS, mid2_before)
+        refresh_best(instrument)
+    if rules.displayed:
+        book.bid_taken += offered - left
+    if left < offered:
+        return True
+    offered = book.ask_qty - book.ask_taken if rules.displayed else NEVER
+    left = offered
+    while left > 0 and instrument.bids.count > 0 and ask_crosses_bid(rules, ask_px, instrument.best_bid_px):
+        fill_best(venue, &instrument.bids, &left, BY_CROSS, mid2_before)
+        refresh_best(instrument)
+    if rules.displayed:
+        book.ask_taken += offered - left
+    return left < offered
+
+# A print: rule 2 (F1, F2, F3). Returns whether anything filled.
+cdef inline bint on_print(Venue* venue, Instrument* instrument, int64_t px, int64_t qty, int aggressor) noexcept nogil:
+    cdef FillRules* rules = &venue.rules
+    cdef int64_t mid2 = instrument.book.mid2
+    cdef int64_t budget = qty if rules.displayed else NEVER
+    cdef int64_t left = budget
+    if px < instrument.best_offer_px and px > instrument.best_bid_px:
+        return False
+    if fills_offers(rules, aggressor):
+        while left > 0 and instrument.offers.count > 0 and print_crosses_offer(rules, px, instrument.best_offer_px):
+            fill_best(venue, &instrument.offers, &left, BY_TRADE, mid2)
+            refresh_best(instrument)
+    if fills_bids(rules, aggressor):
+        while left > 0 and instrument.bids.count > 0 and print_crosses_bid(rules, px, instrument.best_bid_px):
+            fill_best(venue, &instrument.bids, &left, BY_TRADE, mid2)
+            refresh_best(instrument)
+    return left < budget
+
+# At or beyond the best resting order of ours on the other side (A2).
+cdef inline bint meets_own(const Instrument* instrument, int side, int64_t px) noexcept nogil:
+    return px >= instrument.best_offer_px if side == BUY else px <= instrument.best_bid_px
+
+# An order reaches the venue (A1, A2). `reason` says how an acceptance is reported.
+cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
+    cdef Order* order = &venue.pool.orders[index]
+    cdef Instrument* instrument = &venue.instruments[order.instrument]
+    cdef Book* book = &instrument.book
+    cdef int side = order.side
+    cdef int64_t touch = book.ask_px if side == BUY else book.bid_px
+    cdef int64_t display = book.ask_qty if side == BUY else book.bid_qty
+    cdef int64_t taken = book.ask_taken if side == BUY else book.bid_taken
+    cdef bint marketable = display > 0 and (
+        order.kind == MARKET or (order.px >= touch if side == BUY else order.px <= touch))
+    # an order that only takes deals no further than the touch: the nearer of it and its limit
+    cdef int64_t reach = touch if order.kind == MARKET or (marketable and order.kind in (IOC, FOK)) else order.px
+    cdef int64_t qty
+
+    order.on_bus = False
+    if (order.kind != MARKET or display > 0) and meets_own(instrument, side, reach):
+        record_outcome(venue, order, REJECTED, SELF_MATCH)
+        finish_order(&venue.pool, index)
+        return
+    if order.kind == POST_ONLY and marketable:
+        record_outcome(venue, order, REJECTED, POST_ONLY_MARKETABLE)
+        finish_order(&venue.pool, index)
+        return
+    if order.kind == FOK and not (marketable and display - taken >= order.remaining):
+        record_outcome(venue, order, REJECTED, FOK_UNFILLABLE)
+        finish_order(&venue.pool, index)
+        return
+
+    record_outcome(venue, order, ACCEPTED, reason)
+    if reason == NO_REASON:
+        venue.placed += order.qty
+    if marketable:
+        qty = display - taken if display - taken < order.remaining else order.remaining
+        if qty > 0:
+            if side == BUY:
+                book.ask_taken += qty
+            else:
+                book.bid_taken += qty
+            fill(venue, index, touch, qty, BY_TAKING, book.mid2)
+    if order.remaining == 0:
+        finish_order(&venue.pool, index)
+    elif order.kind in (GTC, POST_ONLY):
+        if not reserve(
+            <void**>&side_of(instrument, side).items, &side_of(instrument, side).capacity,
+            side_of(instrument, side).count + 1, sizeof(side_of(instrument, side).items[0]),
+        ):
+            fail(venue, OUT_OF_MEMORY)
+            return
+        order.live = True
+        join(side_of(instrument, side), key_of(side, order.px), index)
+        refresh_best(instrument)
+    else:
+        record_outcome(venue, order, CANCELLED, UNFILLED_REST)
+        finish_order(&venue.pool, index)
+
+# A cancel or replace of an order that is finished, or of an id never given.
+cdef inline void report_missing(Venue* venue, const Command* command) noexcept nogil:
+    venue.too_late += 1
+    write_outcome(
+        venue, NULL, command.order_id, command.instrument, UNKNOWN if command.order == NEVER_GIVEN else TOO_LATE,
+        CANCEL_COMMAND if command.kind == CANCEL else REPLACE_COMMAND)
+
+cdef inline void cancel(Venue* venue, int32_t index, int reason) noexcept nogil:
+    if venue.pool.orders[index].live:
+        remove_resting(venue, index)
+    record_outcome(venue, &venue.pool.orders[index], CANCELLED, reason)
+    finish_order(&venue.pool, index)
+
+# A replace reaches the venue (A3): the place in the queue is kept only for the same price and no more quantity.
+cdef inline void replace(Venue* venue, int32_t index, int64_t px, int64_t qty) noexcept nogil:
+    cdef Order* order = &venue.pool.orders[index]
+    cdef int64_t filled = order.qty - order.remaining
+    cdef bint keeps_place = px == order.px and qty <= order.remaining
+    if not keeps_place:
+        remove_resting(venue, index)
+    order.px = px
+    order.qty = filled + qty
+    order.remaining = qty
+    if keeps_place:
+        record_outcome(venue, order, ACCEPTED, AFTER_REPLACE)
+        return
+    order.live = False
+    arrive(venue, index, AFTER_REPLACE)
+
+# A command reaches the venue.
+cdef inline void execute(Venue* venue, const Command* command) noexcept nogil:
+    if command.kind == PLACE:
+        arrive(venue, command.order, NO_REASON)
+    elif command.order < 0 or venue.pool.orders[command.order].id != command.order_id:
+        report_missing(venue, command)
+    elif command.kind == CANCEL:
+        cancel(venue, command.order, BY_USER)
+    else:
+        replace(venue, command.order, command.px, command.qty)
+
+# Cancels every order, resting and travelling, by id; cancels and replaces under way stay on the bus.
+cdef inline void cancel_all(Venue* venue, int reason) noexcept nogil:
+    drop_places(&venue.bus)
+    while venue.pool.known_count > 0:
+        cancel(venue, venue.pool.known[0].order, reason)
