@@ -1,0 +1,148 @@
+"""The interface a strategy implements.
+
+A hook that a class does not override costs nothing: the engine never leaves native code for it. Prices are in ticks and
+quantities in lots; `ctx` is one reused view of what the strategy may know, valid during the call only.
+
+| hook                  | called                                                                          |
+|-----------------------|---------------------------------------------------------------------------------|
+| `on_start(ctx)`       | once, before the first event; may read, not trade                               |
+| `on_timer(ctx)`       | every `interval` from the first valid book of all traded instruments, for each  |
+| `on_tob(ctx)`         | after a top-of-book update of a traded or watched instrument                    |
+| `on_trade(ctx, trade)`| after a print of a traded or watched instrument                                 |
+| `on_fill(ctx, fill)`  | for each fill of ours, once the whole event has been applied                    |
+| `on_order(ctx, order)`| when an order was accepted, rejected, cancelled, or a command came too late     |
+| `on_end(ctx)`         | once, after the last event; may read, not trade                                 |
+
+Names that begin with `on_` are kept for hooks: a class that defines another one is refused where it is defined, since a
+misspelt hook would never be called and nothing else would tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from mmbt.errors import did_you_mean
+from mmbt.units import duration_ns
+
+if TYPE_CHECKING:
+    from cysim import Context, Fill, Order, Quoter, Trade
+
+__all__ = ["HOOKS", "Strategy", "StrategyParams"]
+
+HOOKS = ("on_start", "on_timer", "on_tob", "on_trade", "on_fill", "on_order", "on_end")
+LONGEST = 2**62  # ns: sums of a time and an interval stay within 64 bits
+
+
+class StrategyParams(BaseModel):
+    """A strategy's parameters: typed, frozen, and refusing names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic would read true as 1, and a slip such as size=true would trade.
+        if isinstance(value, bool):
+            field = cls.model_fields.get(info.field_name or "")
+            if field is not None and not _takes_bool(field.annotation):
+                raise ValueError("must not be true or false")
+        return value
+
+
+class Strategy:
+    """Base of all strategies: override the hooks you need.
+
+    Parameters
+    ----------
+    params
+        An instance of the class's `Params`; instead, its fields may be given by name.
+
+    Attributes
+    ----------
+    Params
+        The typed model of the parameters. A field named `interval` sets the timer.
+    interval
+        Time between two calls of `on_timer`: text such as ``"100ms"``, or ns; None for no timer.
+    """
+
+    Params: ClassVar[type[StrategyParams]] = StrategyParams
+    interval: str | int | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in vars(cls):
+            if name.startswith("on_") and name not in HOOKS:
+                raise TypeError(f"{cls.__name__}.{name} is no hook{did_you_mean(name, HOOKS) or '.'} The hooks are "
+                                f"{', '.join(HOOKS)}; give a method of your own a name without 'on_'")
+        if not (isinstance(cls.Params, type) and issubclass(cls.Params, StrategyParams)):
+            raise TypeError(f"{cls.__name__}.Params must be a class derived from StrategyParams, not {cls.Params!r}")
+
+    def __init__(self, params: StrategyParams | None = None, **values: Any) -> None:
+        if params is not None and values:
+            raise TypeError("give either a params object or its fields by name, not both")
+        if params is not None and not isinstance(params, self.Params):
+            raise TypeError(f"{type(self).__name__} takes {self.Params.__qualname__}, not {type(params).__qualname__}")
+        self.params: Any = cast(Any, self.Params(**values) if params is None else params)
+        if "interval" in type(self.params).model_fields:
+            self.interval = self.params.interval
+
+    @property
+    def interval_ns(self) -> int:
+        """The timer's interval in ns; 0 when the strategy has none.
+
+        Raises
+        ------
+        ValueError
+            When `interval` is no positive duration, or is missing although `on_timer` is overridden.
+        """
+        name = type(self).__name__
+        if self.interval is None:
+            if self.overrides("on_timer"):
+                raise ValueError(f"{name} has on_timer but no interval, so it would never be called: set "
+                                 'interval = "100ms" on the class, or give Params a field named interval')
+            return 0
+        try:
+            interval = duration_ns(self.interval)
+        except ValueError as error:
+            raise ValueError(f"{name}.interval: {error}") from None
+        if not 0 < interval < LONGEST:
+            raise ValueError(f"{name}.interval must be positive and shorter than 146 years, not {self.interval!r}")
+        return interval
+
+    @classmethod
+    def overrides(cls, hook: str) -> bool:
+        """Whether the class overrides the hook of that name."""
+        return getattr(cls, hook) is not getattr(Strategy, hook)
+
+    def native_quoter(self) -> Quoter | None:
+        """The native quoter that acts at each timer in place of `on_timer`; None for strategies written in Python."""
+        return None
+
+    def on_start(self, ctx: Context) -> None:
+        """Called once before the first event; may read, not trade."""
+
+    def on_timer(self, ctx: Context) -> None:
+        """Called every `interval`, once for each traded instrument."""
+
+    def on_tob(self, ctx: Context) -> None:
+        """Called after a top-of-book update."""
+
+    def on_trade(self, ctx: Context, trade: Trade) -> None:
+        """Called after a print."""
+
+    def on_fill(self, ctx: Context, fill: Fill) -> None:
+        """Called for each fill of ours."""
+
+    def on_order(self, ctx: Context, order: Order) -> None:
+        """Called with the outcome of a command."""
+
+    def on_end(self, ctx: Context) -> None:
+        """Called once after the last event; may read, not trade."""
+
+
+def _takes_bool(annotation: Any) -> bool:
+    if annotation in (bool, Any, object) or isinstance(annotation, bool):
+        return True
+    return any(_takes_bool(part) for part in get_args(annotation))
