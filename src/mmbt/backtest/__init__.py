@@ -1,0 +1,17 @@
+"""Backtests: one strategy over one market, and where its results lie."""
+
+from mmbt.backtest.config import PRESETS, BacktestConfig, FillRules
+from mmbt.backtest.results import RunDirectory, describe_run
+from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instruments, run_backtest
+
+__all__ = [
+    "PRESETS",
+    "BacktestConfig",
+    "BacktestResult",
+    "FillRules",
+    "RunDirectory",
+    "RunInterrupted",
+    "chosen_instruments",
+    "describe_run",
+    "run_backtest",
+]

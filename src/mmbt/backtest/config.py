@@ -1,0 +1,154 @@
+"""What a backtest is told: frozen, typed, printed and stored with every result."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mmbt.errors import UsageError, did_you_mean
+from mmbt.units import duration_ns, fee_rate
+
+__all__ = ["PRESETS", "BacktestConfig", "FillRules"]
+
+HOUR_NS = 3600 * 10**9
+
+PRESETS: dict[str, dict[str, str]] = {
+    "seed": {"cross": "through", "trade": "through", "aggressor": "auto", "size": "full"},
+    "conservative": {"cross": "through", "trade": "through", "aggressor": "auto", "size": "displayed"},
+    "optimistic": {"cross": "touch", "trade": "touch", "aggressor": "ignore", "size": "full"},
+}
+
+_OPTIONS = {
+    "cross": ("through", "touch"),
+    "trade": ("through", "touch"),
+    "aggressor": ("auto", "ignore"),
+    "size": ("full", "displayed"),
+}
+
+
+class FillRules(BaseModel):
+    """When a resting order of ours fills, always at its own price (docs: fill rules)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = "seed"
+    cross: Literal["through", "touch"] = "through"
+    trade: Literal["through", "touch"] = "through"
+    aggressor: Literal["auto", "ignore"] = "auto"
+    size: Literal["full", "displayed"] = "full"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Rules written as a preset and changes to it: ``conservative`` or ``seed,size=displayed``.
+
+        Raises
+        ------
+        UsageError
+            Naming each unknown preset, option or value.
+        """
+        preset, *changes = [part.strip() for part in text.split(",")]
+        options = _preset(preset)
+        for change in changes:
+            name, _, value = change.partition("=")
+            if name not in _OPTIONS:
+                raise UsageError(f"unknown fill option {name!r}{did_you_mean(name, _OPTIONS) or '.'} "
+                                 f"Options: {', '.join(_OPTIONS)}")
+            _refuse_queues(name, value)
+            if value not in _OPTIONS[name]:
+                raise UsageError(f"fill option {name} must be {' or '.join(_OPTIONS[name])}, not {value!r}")
+            options[name] = value
+        return cls.model_validate({"preset": preset, **options})
+
+    def __str__(self) -> str:
+        return f"{self.preset} (cross={self.cross}, trade={self.trade}, aggressor={self.aggressor}, size={self.size})"
+
+
+def _preset(name: str) -> dict[str, str]:
+    _refuse_queues(name, name)
+    if name not in PRESETS:
+        raise UsageError(f"unknown fill preset {name!r}{did_you_mean(name, PRESETS) or '.'} "
+                         f"Presets: {', '.join(PRESETS)}")
+    return dict(PRESETS[name])
+
+
+def _refuse_queues(name: str, value: str) -> None:
+    if value == "queue" and name in ("queue", "trade"):
+        raise UsageError("fills by queue position need a queue model, which this version does not have yet: "
+                         "choose trade=through or trade=touch, which bound it from below and above")
+
+
+def _duration(value: Any) -> Any:
+    return duration_ns(value)
+
+
+def _session_gap(value: Any) -> Any:
+    return None if value in (None, "none") else duration_ns(value)
+
+
+Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0, lt=2**62)]
+PositiveNs = Annotated[int, Field(gt=0, lt=2**62)]
+
+
+class BacktestConfig(BaseModel):
+    """Everything that decides a backtest's result beside the data and the strategy.
+
+    Attributes
+    ----------
+    instruments, watch
+        Names that are traded, and names that are only seen.
+    fills
+        The fill rules.
+    place_latency, cancel_latency
+        ns (or text such as ``"1ms"``) a command takes to the venue; cancelling takes as long as placing unless given.
+    maker_fee, taker_fee
+        Basis points of the value traded, at most four decimals; negative is a rebate.
+    session_gap
+        Silence that ends a session, ns or text; None: sessions never end.
+    ties
+        What goes first at one instant.
+    equity_interval
+        Between two rows of the equity record, ns or text, at least 1 ms.
+    position
+        Lots held at the start (one traded instrument only).
+    seed
+        Recorded with the result; strategies that draw random numbers take it as their default seed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instruments: tuple[str, ...] = Field(min_length=1)
+    watch: tuple[str, ...] = ()
+    fills: FillRules = FillRules()
+    place_latency: Duration = 0
+    cancel_latency: Duration | None = None
+    maker_fee: Decimal = Decimal(0)
+    taker_fee: Decimal = Decimal(0)
+    session_gap: Annotated[PositiveNs | None, BeforeValidator(_session_gap)] = HOUR_NS
+    ties: Literal["prints-first", "tob-first"] = "prints-first"
+    equity_interval: Annotated[Duration, Field(ge=10**6)] = 10**9
+    position: Annotated[int, Field(gt=-(2**40), lt=2**40)] = 0
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = self.instruments + self.watch
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"named twice among traded and watched instruments: {', '.join(twice)}")
+        if self.position and len(self.instruments) > 1:
+            raise ValueError("a starting position needs exactly one traded instrument")
+        fee_rate(self.maker_fee)
+        fee_rate(self.taker_fee)
+        return self
+
+    @property
+    def maker_rate(self) -> int:
+        """The maker fee in 1e-8 of the value traded."""
+        return fee_rate(self.maker_fee)
+
+    @property
+    def taker_rate(self) -> int:
+        """The taker fee in 1e-8 of the value traded."""
+        return fee_rate(self.taker_fee)
