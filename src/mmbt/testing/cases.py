@@ -1,0 +1,84 @@
+"""A differential case for every number: a market, a strategy and options, all drawn from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmbt.market import ArrayMarket
+from mmbt.strategies.base import HOOKS, Strategy
+from mmbt.testing.differential import Options, compare
+from mmbt.testing.markets import SILENCE, STEP, random_market
+from mmbt.testing.random_orders import random_orders
+
+__all__ = ["Case", "differential_steps", "random_case"]
+
+LATENCIES = (0, 0, 1, STEP - 1, STEP, 2 * STEP, 5 * STEP, 30 * STEP)
+INTERVALS = (None, STEP, 5 * STEP, 5 * STEP, 10 * STEP, 3 * STEP + 1)
+FEES = (0, 0, 20_000, -10_000, 12_345, 10**8)
+HOOK_SETS = (HOOKS, HOOKS, HOOKS, ("on_timer",), ("on_tob",), ("on_trade", "on_fill"), ("on_timer", "on_order"),
+             ("on_tob", "on_timer", "on_end"), ("on_trade", "on_order", "on_fill"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run of both simulators; `strategy()` makes a fresh strategy."""
+
+    market: ArrayMarket
+    strategy: Callable[[], Strategy]
+    options: Options
+
+    def compare(self) -> tuple[str, int]:
+        """The first difference, empty when there is none, and the steps compared."""
+        return compare(self.market, self.strategy, self.options)
+
+
+def random_case(seed: int, rows: int = 300) -> Case:
+    """The case of that number."""
+    rng = np.random.default_rng([seed, 1])
+    batch_rows = [None, 1, 7, 64][rng.integers(4)]
+    market = random_market(seed, rows, batch_rows=batch_rows)
+    names = [instrument.name for instrument in market.instruments]
+    traded = names[: rng.integers(1, len(names) + 1)]
+    place, cancel = (LATENCIES[i] for i in rng.integers(0, len(LATENCIES), 2))
+    maker, taker = (FEES[i] for i in rng.integers(0, len(FEES), 2))
+    options = Options(
+        instruments=tuple(traded),
+        watch=tuple(names[len(traded):]) if rng.random() < 0.7 else (),
+        cross=("through", "touch")[rng.integers(2)],
+        trade=("through", "touch")[rng.integers(2)],
+        aggressor=("auto", "ignore")[rng.integers(2)],
+        size=("full", "displayed")[rng.integers(2)],
+        place_latency=place,
+        cancel_latency=cancel,
+        maker_fee=maker,
+        taker_fee=taker,
+        session_gap=(None, SILENCE, SILENCE, 100 * STEP)[rng.integers(4)],
+        ties=("prints-first", "tob-first")[rng.integers(2)],
+        equity_interval=(10**9, 10 * STEP, 7 * STEP + 1)[rng.integers(3)],
+        position=int(rng.integers(-9, 10)) if len(traded) == 1 and rng.random() < 0.3 else 0,
+    )
+    interval = INTERVALS[rng.integers(len(INTERVALS))]
+    hooks = tuple(hook for hook in HOOK_SETS[rng.integers(len(HOOK_SETS))] if interval or hook != "on_timer")
+    activity = float(rng.choice([0.05, 0.25, 0.6]))
+    return Case(market, lambda: random_orders(seed, hooks, interval, activity), options)
+
+
+def differential_steps(first_seed: int, steps: int, rows: int = 300) -> tuple[int, int, str]:
+    """Cases from `first_seed` on until that many steps are compared, or until two simulators part.
+
+    Returns
+    -------
+    Steps compared, the next seed, and the first difference (empty when there is none).
+    """
+    done, seed = 0, first_seed
+    while done < steps:
+        case = random_case(seed, rows)
+        text, count = case.compare()
+        if text:
+            return done, seed, f"case {seed}, {case.options}\n{text}"
+        done += count
+        seed += 1
+    return done, seed, ""

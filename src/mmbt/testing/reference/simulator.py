@@ -1,0 +1,378 @@
+"""The reference simulator: instants, sessions, timers, the latency bus and the callbacks (O1-O7, A3).
+
+At an instant t, in this order: the end of a session that falls on t; each market event of t, its callbacks and what
+their zero-latency commands cause; the messages that arrive at t; the timers of t.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from mmbt.errors import StrategyError
+from mmbt.market import MarketData
+from mmbt.strategies.base import HOOKS, Strategy
+from mmbt.testing.reference.accounts import Account, mark_outs, result_hash
+from mmbt.testing.reference.context import ReferenceContext
+from mmbt.testing.reference.stream import Event, in_name_order, total_order
+from mmbt.testing.reference.things import Fill, Message, Order, ReferenceResult, Trade, VenueOrder
+from mmbt.testing.reference.venue import Rules, Venue
+from mmbt.units import duration_ns
+
+__all__ = ["ReferenceSimulator"]
+
+MAX_ROUNDS = 10_000
+HOUR = 3600 * 10**9
+
+
+class ReferenceSimulator:
+    """One run of a strategy over a market.
+
+    Parameters
+    ----------
+    market, strategy
+        As for the engine.
+    instruments, watch
+        Names of the traded and of the only watched instruments.
+    cross, trade, aggressor, size
+        The fill rules.
+    place_latency, cancel_latency, session_gap, equity_interval
+        In ns; `session_gap` None means that sessions never end.
+    maker_fee, taker_fee
+        Whole 1e-8 of the value traded.
+    ties
+        "prints-first" or "tob-first".
+    position
+        Lots held at the start, of the one instrument or by name.
+    """
+
+    def __init__(self, market: MarketData, strategy: Strategy, *, instruments: Sequence[str], watch: Sequence[str] = (),
+                 cross: str = "through", trade: str = "through", aggressor: str = "auto", size: str = "full",
+                 place_latency: int = 0, cancel_latency: int = 0, maker_fee: int = 0, taker_fee: int = 0,
+                 session_gap: int | None = HOUR, ties: str = "prints-first", equity_interval: int = 10**9,
+                 position: int | Mapping[str, int] = 0) -> None:
+        rules = Rules(cross, trade, aggressor, size)
+        self.traded = in_name_order(instruments)
+        streamed = in_name_order({*instruments, *watch})
+        held = position if isinstance(position, Mapping) else {self.traded[0]: position}
+        self.specs = {spec.name: spec for spec in market.instruments if spec.name in streamed}
+        self.accounts = {name: Account(self.specs[name], held.get(name, 0)) for name in streamed}
+        self.venues = {name: Venue(self.specs[name].tick_units, rules, self._filled, self._notice) for name in streamed}
+        self.contexts = {name: ReferenceContext(self, name, name in self.traded) for name in streamed}
+        self.orders: dict[int, VenueOrder] = {}
+        self.open_orders: dict[int, VenueOrder] = {}
+        self.may_trade = False
+        self.events: list[Event] = total_order(market, streamed, ties)
+        self.now = self.events[0][0] if self.events else 0
+
+        self._strategy = strategy
+        self._hooks = {hook for hook in HOOKS if getattr(type(strategy), hook) is not getattr(Strategy, hook)}
+        self._interval = duration_ns(strategy.interval) if strategy.interval is not None else 0
+        self._latency = {"place": place_latency, "replace": place_latency, "cancel": cancel_latency}
+        self._rate = {"cross": maker_fee, "trade": maker_fee, "taker": taker_fee}
+        self._taker_fee = taker_fee
+        self._session_gap = session_gap
+        self._equity_interval = equity_interval
+
+        self._queue: list[Message] = []  # sent without latency, to be applied after the callbacks
+        self._bus: list[tuple[int, int, Message]] = []  # (arrival, send sequence, message)
+        self._sent = 0
+        self._notices: list[Fill | tuple[str, Order]] = []  # what the strategy has still to hear
+        self._rounds = 0
+        self._next_timer: int | None = None
+        self._session_end: int | None = None
+        self._decisions = 0
+        self._index = self._arrived = 0
+        self._filled_in_step: list[str] = []
+        self._mids: dict[str, list[tuple[int, int]]] = {name: [] for name in streamed}  # (ts, mid2 in ticks)
+        self._fills: list[dict[str, Any]] = []
+        self._order_rows: list[dict[str, Any]] = []
+        self._equity: list[dict[str, Any]] = []
+        self._session_ends: list[int] = []
+        self._next_equity = self.now + equity_interval
+        self._last_grid_row: int | None = None
+
+    # --- the run -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> ReferenceResult:
+        """Replay the whole market.
+
+        Raises
+        ------
+        StrategyError
+            When a hook raised, or when commands went on causing notices for more than 10,000 rounds at one instant.
+        """
+        self._call("on_start", self.contexts[self.traded[0]])
+        self.may_trade = True
+        while (instant := self._next_instant()) is not None:
+            self._equity_grid(instant)
+            self.now = instant
+            self._rounds = 0
+            self._instant()
+        self._end()
+        return self._result()
+
+    def _next_instant(self) -> int | None:
+        """The next time at which anything happens; None after the timer at the last event's time (O7)."""
+        if not self.events:
+            return None
+        last = self.events[-1][0]
+        times = [t for t in (self._session_end, self._next_timer) if t is not None]
+        if self._index < len(self.events):
+            times.append(self.events[self._index][0])
+        if self._bus:
+            times.append(self._bus[0][0])
+        return min((t for t in times if t <= last), default=None)
+
+    def _instant(self) -> None:
+        if self.now == self._session_end:
+            self._end_session()
+        while self._index < len(self.events) and self.events[self._index][0] == self.now:
+            self._index += 1
+            self._market_event(self.events[self._index - 1])
+        arrivals = []
+        while self._bus and self._bus[0][0] == self.now:
+            arrivals.append(heapq.heappop(self._bus)[2])
+        if arrivals:
+            self._apply(arrivals)
+            self._settle()
+        if self.now == self._next_timer:
+            self._next_timer = self.now + self._interval
+            if "on_timer" in self._hooks:
+                for name in self.traded:
+                    self._decisions += 1
+                    self._call("on_timer", self.contexts[name])
+                self._settle()
+
+    def _market_event(self, event: Event) -> None:
+        name, is_quote, values = event[4], event[5], event[6]
+        venue, account = self.venues[name], self.accounts[name]
+        traded = name in self.traded
+        if is_quote:
+            venue.quote(*values)
+            if venue.valid:
+                mid2 = venue.bid.px + venue.ask.px
+                if mid2 != account.mid2:
+                    account.mark(mid2)
+                    self._mids[name].append((self.now, mid2 // venue.tick_units))
+        else:
+            venue.print(*values)
+        if traded:
+            account.check()
+            self._session_goes_on()
+        self._equity_of_fills()
+        self._deliver()
+        if is_quote:
+            self._call("on_tob", self.contexts[name])
+        elif "on_trade" in self._hooks:
+            px, qty, side = values
+            self._call("on_trade", self.contexts[name], Trade(self.now, name, px / venue.tick_units, qty, side))
+        self._settle()
+
+    # --- sessions and timers (O4, O6) --------------------------------------------------------------------------------
+
+    def _session_goes_on(self) -> None:
+        """After an event of a traded instrument: the silence starts anew, and timers start once all books are valid."""
+        if self._session_gap is not None:
+            self._session_end = self.now + self._session_gap
+        if self._interval and self._next_timer is None and all(self.venues[name].valid for name in self.traded):
+            self._next_timer = self.now
+
+    def _end_session(self) -> None:
+        """Live orders and place messages still travelling are cancelled; timers wait for a fresh start."""
+        self._session_ends.append(self.now)
+        self._session_end = self._next_timer = None
+        self._cancel_all("session")
+        self._settle()
+
+    def _cancel_all(self, reason: str) -> None:
+        self._bus = [entry for entry in self._bus if entry[2].what != "place"]
+        heapq.heapify(self._bus)
+        for order in sorted(self.open_orders.values(), key=lambda o: o.id):
+            if order.status == "live":
+                self.venues[order.instrument].cancel(order, reason)
+            elif order.status == "travelling":
+                order.status = "cancelled"
+                order.waiting_on_bus = False
+                self._notice(order, "cancelled", reason)
+
+    # --- commands (O2, O3, A3) ---------------------------------------------------------------------------------------
+
+    def send_place(self, name: str, side: int, px: int, qty: int, kind: str, purpose: str) -> int:
+        """Send an order; returns its id, which counts from 1 (A7)."""
+        arrival = self.now + self._latency["place"]
+        order = VenueOrder(len(self.orders) + 1, name, side, px, qty, qty, kind, purpose, arrival)
+        order.waiting_on_bus = arrival > self.now
+        self.orders[order.id] = self.open_orders[order.id] = order
+        self._send(Message("place", order.id, order, name), arrival)
+        return order.id
+
+    def send_cancel(self, sender: str, order_id: int) -> None:
+        """Send a cancel."""
+        order = self.orders.get(order_id)
+        if order is not None:
+            order.cancel_sent = True
+        self._send(Message("cancel", order_id, order, sender), self.now + self._latency["cancel"])
+
+    def send_replace(self, sender: str, order_id: int, px: int, qty: int) -> None:
+        """Send a replace, which travels as long as an order."""
+        message = Message("replace", order_id, self.orders.get(order_id), sender, px, qty)
+        self._send(message, self.now + self._latency["replace"])
+
+    def _send(self, message: Message, arrival: int) -> None:
+        self._sent += 1
+        waits = message.what != "place" and message.order is not None and message.order.waiting_on_bus
+        if waits and message.order is not None:
+            arrival = max(arrival, message.order.arrival)
+        if waits or arrival > self.now:
+            heapq.heappush(self._bus, (arrival, self._sent, message))
+        else:
+            self._queue.append(message)
+
+    def _apply(self, messages: list[Message]) -> None:
+        """Messages reach the venue one after another, each a step of its own."""
+        for message in messages:
+            self._arrive(message)
+            if message.order is not None:
+                self.accounts[message.order.instrument].check()
+            self._equity_of_fills()
+
+    def _arrive(self, message: Message) -> None:
+        self._arrived += 1
+        order = message.order
+        if order is None:
+            unknown = Order(message.order_id, message.sender, 0, 0, 0, 0, "", "", "unknown", message.what)
+            self._order_notice(unknown, message.sender)
+            return
+        venue = self.venues[order.instrument]
+        if message.what == "place":
+            order.waiting_on_bus = False
+            venue.arrive(order)
+            self._forget_finished(order)
+        elif order.status != "live":
+            self._order_notice(order.seen("too_late", message.what), message.sender)
+        elif message.what == "cancel":
+            venue.cancel(order, "user")
+        else:
+            venue.replace(order, message.px, message.qty)
+            self._forget_finished(order)
+
+    # --- callbacks ---------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Apply what was sent without latency, then tell the strategy what came of it, in rounds (O2)."""
+        while self._queue or self._notices:
+            queue, self._queue = self._queue, []
+            self._apply(queue)
+            if self._notices:
+                self._rounds += 1
+                if self._rounds > MAX_ROUNDS:
+                    raise StrategyError(f"more than {MAX_ROUNDS} rounds of commands and their results at {self.now}: "
+                                        "a hook answers its own results without end")
+                self._deliver()
+
+    def _deliver(self) -> None:
+        """One round: everything that had happened by its beginning, in order of occurrence."""
+        notices, self._notices = self._notices, []
+        for notice in notices:
+            if isinstance(notice, Fill):
+                self._call("on_fill", self.contexts[notice.instrument], notice)
+            else:
+                self._call("on_order", self.contexts[notice[0]], notice[1])
+
+    def _call(self, hook: str, ctx: ReferenceContext, *told: Any) -> None:
+        if hook not in self._hooks:
+            return
+        try:
+            getattr(self._strategy, hook)(ctx, *told)
+        except Exception as error:
+            raise StrategyError(f"{type(self._strategy).__name__}.{hook} raised {type(error).__name__} at event "
+                                f"{self._index}, time {self.now}: {error}") from error
+
+    # --- records -----------------------------------------------------------------------------------------------------
+
+    def _notice(self, order: VenueOrder, status: str, reason: str) -> None:
+        self._forget_finished(order)
+        self._order_notice(order.seen(status, reason), order.instrument)
+
+    def _order_notice(self, seen: Order, context: str) -> None:
+        row = seen._asdict()
+        self._order_rows.append({"ts": self.now, "order_id": row.pop("id"), **row})
+        if "on_order" in self._hooks:
+            self._notices.append((context, seen))
+
+    def _forget_finished(self, order: VenueOrder) -> None:
+        if order.status not in ("travelling", "live"):
+            self.open_orders.pop(order.id, None)
+
+    def _filled(self, order: VenueOrder, qty: int, px: int, reason: str) -> None:
+        """The venue filled `qty` lots of an order at `px` price units."""
+        account, venue = self.accounts[order.instrument], self.venues[order.instrument]
+        self._forget_finished(order)
+        mid2 = None if account.mid2 is None else account.mid2 // venue.tick_units
+        units = account.fill(order.side, qty, px, self._rate[reason], taker=reason == "taker")
+        fee: Decimal = account.currency(units)
+        ticks = px // venue.tick_units
+        row = {"ts": self.now, "instrument": order.instrument, "order_id": order.id, "side": order.side, "px": ticks,
+               "qty": qty, "reason": reason, "purpose": order.purpose, "fee": fee, "position": account.position,
+               "mid2": mid2, "fee_units": units}
+        self._fills.append(row)
+        self._filled_in_step.append(order.instrument)
+        if "on_fill" in self._hooks:
+            self._notices.append(Fill(self.now, order.instrument, order.id, order.side, ticks, qty, reason,
+                                      order.purpose, fee, order.remaining, account.position))
+
+    def _equity_row(self, ts: int, name: str) -> None:
+        account = self.accounts[name]
+        mid2 = None if account.mid2 is None else account.mid2 // self.venues[name].tick_units
+        self._equity.append({"ts": ts, "instrument": name, "position": account.position, "mid2": mid2,
+                             "cash": account.currency(account.cash), "fees": account.currency(account.fees),
+                             "pnl": account.currency(account.pnl)})
+
+    def _equity_of_fills(self) -> None:
+        """One row for each fill of the step, once the step is done (M3)."""
+        for name in self._filled_in_step:
+            self._equity_row(self.now, name)
+        self._filled_in_step.clear()
+
+    def _equity_grid(self, until: int, *, inclusive: bool = False) -> None:
+        """Rows of the grid before `until` (or up to it); none strictly inside the silence after a session."""
+        silent_from = None
+        if self._session_ends and (self._index == 0 or self.events[self._index - 1][0] < self._session_ends[-1]):
+            silent_from = self._session_ends[-1]  # no row has come since
+        while self._next_equity < until or (inclusive and self._next_equity == until):
+            if silent_from is None or self._next_equity <= silent_from:
+                for name in self.traded:
+                    self._equity_row(self._next_equity, name)
+                self._last_grid_row = self._next_equity
+            self._next_equity += self._equity_interval
+
+    def _end(self) -> None:
+        """Cancel what is left, write the last rows, and let the strategy read (O7)."""
+        if self.events:
+            self._equity_grid(self.now, inclusive=True)
+        self.may_trade = False
+        self._cancel_all("end")
+        self._notices.clear()
+        if self.events and self._last_grid_row != self.now:
+            for name in self.traded:
+                self._equity_row(self.now, name)
+        self._call("on_end", self.contexts[self.traded[0]])
+
+    def _result(self) -> ReferenceResult:
+        for row in self._fills:
+            row |= mark_outs(row["ts"], self._mids[row["instrument"]], self._session_ends, self.now)
+        totals: dict[str, dict[str, int | None]] = {}
+        for name in self.traded:
+            account, venue = self.accounts[name], self.venues[name]
+            totals[name] = {
+                "position": account.position, "pnl": account.pnl, "spread": account.spread,
+                "inventory": account.inventory, "hedge_cost": account.hedge_cost, "fees": account.fees,
+                "cash": account.cash,
+                "liquidation": account.liquidation(venue.bid.last_px, venue.ask.last_px, self._taker_fee),
+                "liquidation_pnl": account.liquidation_pnl(venue.bid.last_px, venue.ask.last_px, self._taker_fee),
+            }
+        return ReferenceResult(self._fills, self._order_rows, self._equity, totals, self._decisions, len(self.events),
+                               len(self.events) + self._arrived, self._session_ends, result_hash(self._fills))

@@ -1,0 +1,53 @@
+"""The total order of market events (O1).
+
+An event is a tuple whose first four members are its place in the order: time; prints before quotes (or after, by
+`ties`); rank of the instrument by the UTF-8 bytes of its name; row in its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mmbt.errors import DataError
+from mmbt.market import MarketData
+
+__all__ = ["Event", "in_name_order", "total_order"]
+
+# (ts, turn, rank, row, instrument, is_quote, values)
+Event = tuple[int, int, int, int, str, bool, tuple[int, ...]]
+
+
+def in_name_order(names: Iterable[str]) -> list[str]:
+    """Instrument names by their UTF-8 bytes."""
+    return sorted(names, key=lambda name: name.encode("utf-8"))
+
+
+def total_order(market: MarketData, names: Iterable[str], ties: str) -> list[Event]:
+    """Every event of the named instruments, in the one order in which they are replayed.
+
+    Raises
+    ------
+    DataError
+        When time goes backwards within a table.
+    """
+    print_turn, quote_turn = {"prints-first": (0, 1), "tob-first": (1, 0)}[ties]
+    events: list[Event] = []
+    for rank, name in enumerate(in_name_order(names)):
+        for is_quote, turn, batches in ((False, print_turn, market.trades(name)), (True, quote_turn, market.tob(name))):
+            table = _rows(batches)
+            for row, (ts, *values) in enumerate(table):
+                if row and ts < table[row - 1][0]:
+                    kind = "tob" if is_quote else "trades"
+                    raise DataError(f"{name} {kind}: time goes backwards from row {row - 1} ({table[row - 1][0]}) "
+                                    f"to row {row} ({ts})")
+                events.append((ts, turn, rank, row, name, is_quote, tuple(values)))
+    events.sort()
+    return events
+
+
+def _rows(batches: Iterable[Any]) -> list[tuple[int, ...]]:
+    table: list[tuple[int, ...]] = []
+    for batch in batches:
+        table.extend(zip(*(column.tolist() for column in batch), strict=True))
+    return table
