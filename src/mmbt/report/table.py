@@ -1,0 +1,158 @@
+"""The short table at the end of a backtest, from its JSON document and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from mmbt.report.metrics import HORIZONS
+from mmbt.units import format_duration
+
+__all__ = ["render"]
+
+_WIDTH = 19  # of the names on the left
+_MONEY = ("pnl", "pnl_spread", "pnl_inventory", "hedge_cost", "fees", "liquidation_pnl", "max_drawdown")
+_REASONS = ("cross", "trade", "taker", "client")
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The lines a trader reads, at most 80 columns wide unless names are longer.
+
+    Parameters
+    ----------
+    document
+        What `backtest --json` prints. Parts that it lacks are left out.
+    """
+    names = list(document["instruments"])
+    lines = [f"{document['strategy']} on {', '.join(names)}", *_setting(document), "", *_work(document)]
+    for name in names:
+        own = document if len(names) == 1 else {key: _own(value, name, names) for key, value in document.items()}
+        lines += ["", *([name] if len(names) > 1 else []), *_money(own), *_trading(own), *_markouts(own)]
+    lines += ["", *_text("result hash", document.get("result_hash")), *_text("results", document.get("run"))]
+    return "\n".join(lines)
+
+
+def _own(value: Any, name: str, names: Sequence[str]) -> Any:
+    """The instrument's own value of an object by name; whatever is no such object belongs to all."""
+    return value[name] if isinstance(value, Mapping) and value and set(value) <= set(names) and name in value else value
+
+
+def _pair(name: str, value: str | None, more: str = "") -> list[str]:
+    return [] if value is None else [f"{name:<{_WIDTH}}{value:>14}{'   ' + more if more else ''}"]
+
+
+def _text(name: str, value: str | None) -> list[str]:
+    return [] if value is None else [f"{name:<{_WIDTH}}{value}"]
+
+
+def _setting(document: Mapping[str, Any]) -> Iterator[str]:
+    if (first := document.get("first_ts")) and (last := document.get("last_ts")):
+        yield f"{_clock(first)} to {_clock(last)} UTC"
+    if rules := document.get("fill_rules"):
+        yield f"fills {rules}"
+    if config := document.get("config"):
+        place, cancel = config["place_latency"], config["cancel_latency"]
+        latency = f"latency {_span(place)}" + ("" if cancel in (None, place) else f", of cancels {_span(cancel)}")
+        yield f"{latency}; fees in bp: maker {config['maker_fee']}, taker {config['taker_fee']}"
+    if "not declared" in str(document.get("contract")):
+        yield "contract type not declared: valued as linear"
+    if not document.get("complete", True):
+        yield "INCOMPLETE: the run did not reach the end of its data"
+
+
+def _span(ns: int) -> str:
+    return format_duration(ns) if ns else "0"
+
+
+def _clock(ts: int) -> str:
+    return datetime.fromtimestamp(ts // 10**9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _work(document: Mapping[str, Any]) -> Iterator[str]:
+    yield from _pair(
+        "events", f"{document['events']:,}", f"{document['tob_events']:,} quotes, {document['trade_events']:,} prints"
+    )
+    if (rate := document.get("events_per_s")) is not None:
+        yield from _pair("rate", f"{_short(rate)}/s", f"{document['wall_s']:.2f} s of wall time")
+    if (memory := document.get("peak_rss_mb")) is not None:
+        yield from _pair("memory", f"{memory:,.0f} MB", "at its peak")
+    yield from _pair("decisions", f"{document['decisions']:,}" if "decisions" in document else None)
+    reasons = document.get("fills_by_reason") or {}
+    yield from _pair(
+        "fills",
+        f"{document['fills']:,}",
+        ", ".join(f"{name} {reasons[name]:,}" for name in _REASONS if reasons.get(name) or name != "client"),
+    )
+
+
+def _short(number: float) -> str:
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.3g} {unit}"
+    return f"{number:.3g} "
+
+
+def _money(own: Mapping[str, Any]) -> Iterator[str]:
+    places = _places(own.get(name) for name in _MONEY)
+    currency = own.get("currency") or ""
+
+    def row(label: str, key: str, more: str = "") -> list[str]:
+        if key not in own:
+            return []
+        return _pair(label, "unknown" if own[key] is None else f"{Decimal(str(own[key])):,.{places}f}", more)
+
+    yield from row("PnL", "pnl", f"{currency + '; ' if currency else ''}not quoting: 0")
+    yield from row("  + spread", "pnl_spread", "earned against the mid by resting fills")
+    yield from row("  + inventory", "pnl_inventory", "moves of the mid times the position")
+    yield from row("  - hedge cost", "hedge_cost", "paid against the mid by taker fills")
+    yield from row("  - fees", "fees", "rebates are negative")
+    yield from row("liquidation value", "liquidation_pnl", "PnL if closed at the last opposite touch")
+    yield from row("max drawdown", "max_drawdown")
+    if own.get("mid_stale"):
+        yield "marked at a stale mid: the last book was crossed or lacked a side"
+
+
+def _places(values: Iterable[Any]) -> int:
+    """Decimal places that show six digits of the largest amount: at least 2, at most 8."""
+    largest = max((abs(Decimal(str(value))) for value in values if value is not None), default=Decimal(0))
+    return 2 if largest == 0 else min(8, max(2, 5 - largest.adjusted()))
+
+
+def _trading(own: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    use = own.get("position_use") or {}
+    held = f"mean |Q| {use['mean_abs']:.4g}, largest {use['max_abs']:,}" if use.get("mean_abs") is not None else ""
+    yield from _pair("position", f"{own['position_lots']:,} lots", held)
+    yield from _pair("traded", f"{own['traded_lots']:,} lots")
+    ratio = own.get("fill_ratio")
+    outcomes = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in (own.get("order_outcomes") or {}).items()
+    )
+    yield from _pair("fill ratio", "none" if ratio is None else f"{ratio:.3%}", "of the lots accepted")
+    yield from _text("orders", outcomes or "none")
+
+
+def _markouts(own: Mapping[str, Any]) -> Iterator[str]:
+    rows = {row["horizon"]: row for row in own.get("markouts") or ()}
+    if not any(row["fills"] for row in rows.values()):
+        return
+    yield ""
+    yield "mark-outs of resting fills in bp of their value; positive is good for us"
+    yield f"{'  after':<{_WIDTH}}" + "".join(f"{name:>11}" for name in HORIZONS)
+    cells: dict[str, list[str]] = {"  mean": [], "  standard error": [], "  fills dropped": []}
+    for name in HORIZONS:
+        row = rows.get(name, {})
+        cells["  mean"].append(_bp(row.get("bp"), sign=True))
+        cells["  standard error"].append(_bp(row.get("se_bp"), sign=False))
+        cells["  fills dropped"].append(f"{row.get('dropped', 0):,}")
+    for label, texts in cells.items():
+        yield f"{label:<{_WIDTH}}" + "".join(f"{text:>11}" for text in texts)
+
+
+def _bp(value: float | None, *, sign: bool) -> str:
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:+.3f}" if sign else f"{value:.3f}"

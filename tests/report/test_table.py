@@ -1,0 +1,140 @@
+"""The table, from documents that lack this or that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mmbt.report.table import render
+
+ROW = {"bp": -0.5, "se_bp": 0.25, "fills": 3, "dropped": 0, "blocks": 2}
+HORIZONS = ("0", "100ms", "1s", "10s", "60s")
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    base = {
+        "run": "runs/x",
+        "strategy": "fixed-spread",
+        "instruments": ["A"],
+        "events": 1234567,
+        "tob_events": 1000000,
+        "trade_events": 234567,
+        "wall_s": 0.5,
+        "events_per_s": 2469134.0,
+        "peak_rss_mb": 123.4,
+        "result_hash": "ab" * 32,
+        "fills": 3,
+        "traded_lots": 4,
+        "position_lots": -2,
+        "pnl": "-1.25",
+        "pnl_spread": "1",
+        "pnl_inventory": "-2",
+        "hedge_cost": "0",
+        "fees": "0.25",
+        "liquidation_pnl": "-1.5",
+        "currency": "USD",
+        "decisions": 10,
+        "complete": True,
+        "first_ts": 10**18,
+        "last_ts": 2 * 10**18,
+        "fills_by_reason": {"cross": 1, "trade": 2, "taker": 0, "client": 0},
+        "fill_ratio": 0.125,
+        "order_outcomes": {"accepted": 30, "too_late": 1},
+        "max_drawdown": "3",
+        "position_use": {"mean_abs": 1.5, "std": 1, "max_abs": 4},
+        "markouts": [{"horizon": name, **ROW} for name in HORIZONS],
+        "config": {"place_latency": 0, "cancel_latency": None, "maker_fee": "0", "taker_fee": "2"},
+    }
+    return {**base, **changes}
+
+
+def line(text: str, start: str) -> str:
+    return next(row for row in text.splitlines() if row.startswith(start))
+
+
+def test_what_a_trader_reads() -> None:
+    text = render(document())
+    assert line(text, "events").split() == ["events", "1,234,567", "1,000,000", "quotes,", "234,567", "prints"]
+    assert line(text, "rate").split()[:3] == ["rate", "2.47", "M/s"]
+    assert line(text, "PnL").split()[1] == "-1.25000"
+    assert "not quoting: 0" in line(text, "PnL")
+    assert line(text, "  - fees").split()[2] == "0.25000"
+    assert line(text, "fills").split(maxsplit=2)[1:] == ["3", "cross 1, trade 2, taker 0"]
+    assert line(text, "fill ratio").split()[2] == "12.500%"
+    assert line(text, "orders").split(maxsplit=1)[1] == "30 accepted, 1 too late"
+    assert line(text, "  mean").split() == ["mean", *["-0.500"] * 5]
+    assert line(text, "results").split() == ["results", "runs/x"]
+    assert "INCOMPLETE" not in text
+
+
+def test_an_incomplete_run_says_so() -> None:
+    assert "INCOMPLETE" in render(document(complete=False))
+
+
+def test_a_stale_mark_is_told() -> None:
+    assert "stale mid" in render(document(mid_stale=True))
+    assert "stale mid" not in render(document(mid_stale=False))
+
+
+def test_latencies_are_told() -> None:
+    base = document()["config"]
+    assert "latency 0; fees in bp: maker 0, taker 2" in render(document())
+    slow = render(document(config={**base, "place_latency": 5 * 10**6, "cancel_latency": 10**6}))
+    assert "latency 5ms, of cancels 1ms;" in slow
+
+
+def test_unknown_totals_are_not_zero() -> None:
+    assert "unknown" in line(render(document(liquidation_pnl=None)), "liquidation")
+
+
+def test_a_run_without_fills_has_no_mark_outs() -> None:
+    text = render(
+        document(markouts=[{"horizon": name, **ROW, "fills": 0, "bp": None} for name in HORIZONS], fill_ratio=None)
+    )
+    assert "mark-outs" not in text
+    assert line(text, "fill ratio").split()[2] == "none"
+
+
+def test_a_mark_out_without_error_shows_a_dash() -> None:
+    text = render(document(markouts=[{"horizon": name, **ROW, "se_bp": None} for name in HORIZONS]))
+    assert line(text, "  standard error").split() == ["standard", "error", *["-"] * 5]
+
+
+@pytest.mark.parametrize(
+    ("pnl", "shown"), [("0.00000123456", "0.00000123"), ("1234567.891", "1,234,567.89"), ("0", "0.00000")]
+)
+def test_money_shows_six_digits(pnl: str, shown: str) -> None:
+    parts = dict.fromkeys(("pnl_spread", "pnl_inventory", "hedge_cost", "fees", "liquidation_pnl", "max_drawdown"), "0")
+    found = line(render(document(**{**parts, "pnl": pnl})), "PnL").split()[1]
+    assert found in {shown, "0.00"}
+
+
+def test_several_instruments_have_a_part_each() -> None:
+    by_name = {
+        name: {"A": document()[name], "B": document()[name]}
+        for name in (
+            "traded_lots",
+            "position_lots",
+            "pnl",
+            "pnl_spread",
+            "pnl_inventory",
+            "hedge_cost",
+            "fees",
+            "liquidation_pnl",
+            "currency",
+            "fill_ratio",
+            "order_outcomes",
+            "max_drawdown",
+            "position_use",
+            "markouts",
+        )
+    }
+    text = render(document(instruments=["A", "B"], **by_name))
+    assert text.count("PnL   ") == 2
+    assert text.count("mark-outs") == 2
+    assert [row for row in text.splitlines() if row in {"A", "B"}] == ["A", "B"]
+
+
+def test_lines_fit_a_narrow_terminal() -> None:
+    assert max(map(len, render(document()).splitlines())) <= 84
