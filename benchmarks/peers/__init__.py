@@ -1,0 +1,1 @@
+"""The others, each on the same stream: hftbacktest in its own environment, and a plain Python loop."""

@@ -1,0 +1,104 @@
+"""The benchmark programs run and do the work they claim; nothing here looks at a clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import ours, stream, table, to_docs
+from benchmarks.instructions import CASES as COUNTED
+from benchmarks.instructions import replay as replay_counted
+from benchmarks.peers import events as peer_events
+from benchmarks.peers import plain
+from benchmarks.run import JOBS, summary
+
+EVENTS = 20_000
+
+
+@pytest.fixture(scope="module")
+def pinned() -> stream.Stream:
+    return stream.generate(EVENTS)
+
+
+def test_the_stream_has_the_pinned_shape(pinned: stream.Stream) -> None:
+    described = pinned.describe()
+    assert described["events"] == pytest.approx(EVENTS, rel=0.1)
+    assert described["events_per_s"] == pytest.approx(144, rel=0.15)
+    assert described["print_share"] == pytest.approx(0.22, abs=0.04)
+
+
+def test_the_stream_survives_its_files(pinned: stream.Stream, tmp_path: Path) -> None:
+    stream.save(pinned, tmp_path, peer=True)
+    again = stream.load(tmp_path)
+    assert again.instrument == pinned.instrument
+    for mine, other in zip((*pinned.tob, *pinned.trades), (*again.tob, *again.trades), strict=True):
+        assert mine.dtype == other.dtype
+        assert np.array_equal(mine, other)
+    meta = json.loads((tmp_path / "meta.json").read_text())
+    with np.load(tmp_path / "hftbacktest.npz") as file:
+        assert len(file["data"]) == meta["hftbacktest_events"] >= meta["events"]
+
+
+@pytest.mark.parametrize("case", ["idle", "quotes", "python-timer", "python-event"])
+def test_our_side_replays_every_event(pinned: stream.Stream, case: str) -> None:
+    result = ours.replay(pinned.market, ours.strategy(case))
+    assert result["events"] == pinned.events
+    assert (result["fills"] > 0) == (case in ("quotes", "python-timer"))
+
+
+def test_the_quotes_are_the_same_written_in_c_in_python_and_in_a_plain_loop(pinned: stream.Stream) -> None:
+    native, python = (ours.replay(pinned.market, ours.strategy(case)) for case in ("quotes", "python-timer"))
+    assert native["result_hash"] == python["result_hash"]
+    assert plain.timer_loop(plain.rows(pinned)) == (native["fills"], native["position_lots"])
+
+
+def test_plain_loops_agree_with_each_other(pinned: stream.Stream) -> None:
+    columns = plain.rows(pinned)
+    assert plain.event_loop(columns) == plain.inline_loop(columns)
+
+
+def test_the_peer_is_given_the_same_market(pinned: stream.Stream) -> None:
+    """Replayed as hftbacktest would, its events give back every quote row and every print."""
+    events = peer_events.hftbacktest_events(pinned)
+    assert np.all(np.diff(events["exch_ts"]) >= 0)
+    is_trade = (events["ev"] & 0xFF) == peer_events.TRADE
+    assert np.count_nonzero(is_trade) == len(pinned.trades.ts)
+    assert np.array_equal(np.rint(events["px"][is_trade] / 0.01).astype(int), pinned.trades.px)
+    depth: tuple[dict[int, int], dict[int, int]] = ({}, {})
+    books = {}
+    for row in events[~is_trade]:
+        side = depth[0] if int(row["ev"]) & peer_events.BUY else depth[1]
+        px, qty = round(row["px"] / 0.01), round(row["qty"] / 0.00001)
+        if qty:
+            side[px] = qty
+        else:
+            del side[px]
+        books[int(row["exch_ts"])] = [*max(depth[0].items(), default=(0, 0)), *min(depth[1].items(), default=(0, 0))]
+    last_of_instant = np.append(np.diff(pinned.tob.ts) > 0, True)
+    quotes = zip(*(column[last_of_instant].tolist() for column in pinned.tob), strict=True)
+    expected = {ts: book for ts, *book in quotes}
+    assert books == expected
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_counted_cases_run(case: str) -> None:
+    assert replay_counted(case, 2_000) == pytest.approx(2_000, rel=0.2)
+
+
+def test_results_become_a_table_and_a_page() -> None:
+    one = {"events": 1000, "own_events": 1500, "repeats": 2, "cpu_s": 0.5, "wall_s": 0.5, "peak_rss_mb": 100.0,
+           "fills": 3}
+    mine, theirs = summary([one | {"own_events": 1000}] * 3), summary([one | {"cpu_s": 5.0}] * 3)
+    case = {"title": "a case", "parties": [{"party": "mmbt", "peer": False, **mine},
+                                           {"party": "hftbacktest", "peer": True, **theirs}]}
+    assert [row[-1] for row in table.case_rows(case)] == ["", "6.7 x"]  # against the peer's own, higher count
+    machine = {"cpu": "a", "cores": 2, "memory_gib": 8.0, "system": "s", "python": "3", "compiler": "cc",
+               "versions": {}, "peer_versions": None, "load_before": 0.1, "date": "2022-09-21"}
+    described = {"seed": 1, "events": 1000, "seconds": 7.0, "events_per_s": 144.0, "print_share": 0.22,
+                 "hftbacktest_events": 1500}
+    page = to_docs.page({"machine": machine, "runs": 3, "stream": described, "cases": dict.fromkeys(JOBS, case)}, None)
+    assert "| hftbacktest |" in page
+    assert "{" not in page
