@@ -82,7 +82,7 @@ instructions: build ## instructions per event, against the stored baseline
 # The environment of a checked build, with the tree installed as it is now.
 define checked_venv
 	@test -x .venv-$(1)/bin/python || $(PYTHON) -m venv .venv-$(1)
-	.venv-$(1)/bin/python -m pip install -qq --upgrade pip 'setuptools>=77' 'cython>=3.1' pytest pytest-xdist hypothesis
+	.venv-$(1)/bin/python -m pip install -qq --upgrade pip 'setuptools>=77' 'cython>=3.1' pytest pytest-xdist hypothesis ruff
 	MMBT_BUILD=$(1) .venv-$(1)/bin/python -m pip install -qq --no-build-isolation .
 endef
 

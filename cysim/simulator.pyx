@@ -19,8 +19,9 @@ from cysim.recorder cimport (
     EquityRow, FillRow, OrderRow, Recorder, discard_fills, drop_pending_marks, settled_fills,
 )
 from cysim.simulator cimport (
-    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, Simulation, Wake, advance, apply_commands,
+    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, Wake, advance, apply_commands,
 )
+from cysim.state cimport Simulation
 from cysim.stream cimport Source, attach
 from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT
 from cysim.venue cimport Instrument

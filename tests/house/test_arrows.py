@@ -14,7 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Floors of the machine. A module that is not named is a part: it may use types and other parts, in no circle.
 PART = 1
-FLOORS = {"types": 0, "venue": 2, "accounts": 3, "desk": 3, "quoter": 4, "context": 5, "simulator": 6, "__init__": 7}
+FLOORS = {
+    "types": 0, "venue": 2, "accounts": 3, "desk": 3, "quoter": 4, "context": 5, "state": 5, "observe": 6, "replay": 7,
+    "simulator": 8, "__init__": 9,
+}
 
 # Rooms of mmbt that a room never reaches, and whether it may know the machine.
 FORBIDDEN = {

@@ -37,7 +37,7 @@ def ordered(files: list[tuple[Path, list[Row]]], name: str) -> list[tuple[Any, .
     return [(row[0], *map(Decimal, row[2:])) for _, _, _, row in sorted(rows, key=lambda item: item[:3])]
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.lists(st.lists(QUOTE, min_size=1, max_size=12), min_size=1, max_size=4), seed=st.integers(0, 99))
 def test_C25_any_order_and_grouping_of_files_gives_the_same_store(
     files: list[list[Row]], seed: int, tmp_path_factory: pytest.TempPathFactory

@@ -4,8 +4,8 @@
               metrics.json    the summary and the measures
               fills.parquet  orders.parquet  equity.parquet
 
-Tables grow under `*.part` names and take their own when the run ends, however it ends, unless the process is killed; the
-manifest says `running` until then. Memory stays flat however many rows there are.
+Tables grow under `*.part` names and take their own when the run ends, however it ends, unless the process is killed:
+then the manifest still says `running`. Memory stays flat however many rows there are.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Whose row is whose, in a partition whose rows came from several files.
 
-A later file may bring rows of any stamp, and their place among the stored rows of that stamp depends on the rank of these.
-So a partition's manifest entry keeps runs (source, length) of its rows: pairs of little-endian u32, zlib-compressed, in
-base85. One source alone needs no runs; files that do not overlap in time need one each; two interleaved at random cost
-about half a byte a row.
+A later file may bring rows of any stamp, and their place among the stored rows of that stamp depends on the rank of
+these. So a partition's manifest entry keeps runs (source, length) of its rows: pairs of little-endian u32, compressed
+by zlib, in base85. One source alone needs no runs, files that do not overlap in time need one each, and two interleaved
+at random cost a third of a byte a row.
 """
 
 from __future__ import annotations
