@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import random
@@ -14,6 +15,8 @@ import pyarrow as pa
 import pytest
 
 from mmbt.errors import DataError, StoreError
+from mmbt.formats import ReadOptions
+from mmbt.formats.sources import content_sha256, head_sha256
 
 from .conftest import TOB
 
@@ -129,8 +132,27 @@ class TestC19Archives:
             read(f"tob_1.csv.{kind}", TEXT)
 
     @pytest.mark.parametrize("kind", PACK)
-    def test_C19_hash_is_that_of_the_file(self, read, kind):
-        import hashlib
-
+    def test_C19_hashes_are_those_of_the_file_and_of_its_content(self, read, kind):
         data = PACK[kind](TEXT)
-        assert read(f"tob_1.csv.{kind}", data).raw.sha256 == hashlib.sha256(data).hexdigest()
+        raw = read(f"tob_1.csv.{kind}", data).raw
+        assert raw.sha256 == hashlib.sha256(data).hexdigest()
+        assert raw.content_sha256 == hashlib.sha256(TEXT).hexdigest()
+
+    def test_C19_hashes_of_a_plain_file_are_one(self, read):
+        raw = read("tob_1.csv", TEXT).raw
+        assert raw.content_sha256 == raw.sha256 == hashlib.sha256(TEXT).hexdigest()
+
+    @pytest.mark.parametrize("kind", PACK)
+    def test_C19_hashes_without_reading_rows(self, write, kind):
+        path = write(f"tob_1.csv.{kind}", PACK[kind](TEXT))
+        assert len(TEXT) > 1 << 16
+        assert content_sha256(path, ReadOptions()) == hashlib.sha256(TEXT).hexdigest()
+        assert head_sha256(path, ReadOptions()) == hashlib.sha256(TEXT[: 1 << 16]).hexdigest()
+
+    @pytest.mark.parametrize("kind", PACK)
+    def test_C19_hashing_keeps_the_limits(self, write, kind):
+        bomb = write(f"tob_1.csv.{kind}", PACK[kind](TEXT + bytes(24 << 20)))
+        with pytest.raises(StoreError, match="bomb"):
+            content_sha256(bomb, ReadOptions())
+        with pytest.raises(StoreError, match="more than 1000 bytes"):
+            head_sha256(bomb, ReadOptions(max_bytes=1000))

@@ -325,8 +325,10 @@ class TestFiles:
             read("tob_1.csv", data)
 
     def test_hash_is_unknown_before_the_end(self, write):
-        with get("seed").open(write("tob_1.csv", TOB + row()), ReadOptions()) as raw, pytest.raises(RuntimeError):
-            _ = raw.sha256
+        with get("seed").open(write("tob_1.csv", TOB + row()), ReadOptions()) as raw:
+            for name in ("sha256", "content_sha256"):
+                with pytest.raises(RuntimeError, match="not read to its end"):
+                    getattr(raw, name)
 
 
 class TestX9Rows:

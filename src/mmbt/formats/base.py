@@ -166,6 +166,11 @@ class RawFile(Protocol):
         """SHA-256 (hex) of the source bytes as they lie on disk; RuntimeError before the last chunk was read."""
         ...
 
+    @property
+    def content_sha256(self) -> str:
+        """That of the bytes decompressed, the same for a file that is not compressed: by it a file is known."""
+        ...
+
     def __iter__(self) -> Iterator[RawChunk]: ...
 
     def close(self) -> None:

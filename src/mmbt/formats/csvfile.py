@@ -149,6 +149,11 @@ class CsvFile:
         """SHA-256 of the source bytes as they lie on disk."""
         return self._source.sha256
 
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 of the source bytes, decompressed."""
+        return self._source.content_sha256
+
     def __iter__(self) -> Iterator[RawChunk]:
         if self._begun:
             raise RuntimeError(f"{self.path} is iterated once; open it again")

@@ -9,6 +9,8 @@
 | zip  | PK 03 04                | truncation, CRC; exactly one member, read as a stream whatever its name   |
 
 Each of them, and output out of all proportion, is a `StoreError`: nothing of such a file may be kept.
+
+A file is known by the SHA-256 of its decompressed bytes, so that it and its compressed copies are one.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
 from mmbt.errors import DataError, FileError, MmbtError, StoreError
+from mmbt.formats.base import ReadOptions
 
-__all__ = ["SUFFIXES", "Source", "sha256_of"]
+__all__ = ["SUFFIXES", "Source", "content_sha256", "head_sha256"]
 
 SUFFIXES = {".gz": "gz", ".xz": "xz", ".bz2": "bz2", ".zst": "zst", ".zip": "zip"}
 _MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst", b"PK\x03\x04": "zip",
@@ -36,6 +40,7 @@ _MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz", b"BZh": "bz2", b"\x28\xb5\x2
 _BZ2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 _BLOCK = 1 << 20  # decompressed
 _RAW_BLOCK = 1 << 17
+_HEAD = 1 << 16  # decompressed
 _FREE = 8 << 20  # bytes a small archive may give whatever its ratio
 _XZ_MEMORY = 256 << 20
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException)
@@ -57,7 +62,6 @@ class Source:
         self.done = 0
         self._max_ratio = max_ratio
         self._max_bytes = max_bytes
-        self._hash = hashlib.sha256()
         self._complete = False
         try:
             self.total = path.stat().st_size
@@ -66,19 +70,27 @@ class Source:
             self._file = path.open("rb")
         except OSError as error:
             raise FileError(f"cannot read {path}: {error.strerror}") from error
+        self._hash = hashlib.sha256()
+        self._content = self._hash if self.kind == "plain" else hashlib.sha256()
 
     @property
     def sha256(self) -> str:
-        if not self._complete:
-            raise RuntimeError(f"{self.path} was not read to its end: its hash is not known yet")
-        return self._hash.hexdigest()
+        """SHA-256 (hex) of the bytes on disk; RuntimeError before the last block was read."""
+        return self._digest(self._hash)
 
-    def blocks(self) -> Iterator[bytes]:
-        """The decompressed bytes in blocks of at most 1 MiB."""
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 (hex) of the decompressed bytes, likewise."""
+        return self._digest(self._content)
+
+    def blocks(self, size: int | None = None) -> Iterator[bytes]:
+        """The decompressed bytes in blocks of at most `size`, by default 1 MiB."""
         made = 0
         try:
-            for block in self._decoded():
+            for block in self._decoded(size or _BLOCK):
                 made += len(block)
+                if self._content is not self._hash:
+                    self._content.update(block)
                 if self._max_bytes is not None and made > self._max_bytes:
                     raise StoreError(f"{self.path} holds more than {self._max_bytes} bytes: raise the limit to take it")
                 if self.kind != "plain" and made > _FREE and made > self._max_ratio * self.done:
@@ -97,6 +109,11 @@ class Source:
 
     def close(self) -> None:
         self._file.close()
+
+    def _digest(self, of: hashlib._Hash) -> str:
+        if not self._complete:
+            raise RuntimeError(f"{self.path} was not read to its end: its hash is not known yet")
+        return of.hexdigest()
 
     def _read(self, n: int = _RAW_BLOCK) -> bytes:
         data = self._file.read(n)
@@ -119,28 +136,25 @@ class Source:
         kind = SUFFIXES.get(self.path.suffix.lower()) or self.kind
         return StoreError(f"{self.path} is not a whole {kind} file ({why or 'it ends too early'}): fetch it again")
 
-    def _decoded(self) -> Iterator[bytes]:
+    def _decoded(self, size: int) -> Iterator[bytes]:
         match self.kind:
             case "plain":
-                while block := self._read(_BLOCK):
+                while block := self._read(size):
                     yield block
             case "gz":
-                yield from _members(self._read, _Gzip)
+                yield from _members(self._read, _Gzip, size)
             case "bz2":
-                yield from _members(self._read, bz2.BZ2Decompressor)
+                yield from _members(self._read, bz2.BZ2Decompressor, size)
             case "xz":
-                yield from _members(self._read, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY))
+                yield from _members(self._read, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), size)
             case "zst":
                 with pa.CompressedInputStream(pa.PythonFile(_Reader(self._read), mode="r"), "zstd") as stream:
-                    while block := stream.read(_BLOCK):
+                    while block := stream.read(size):
                         yield block
             case _:
-                yield from self._zip_member()
+                yield from self._zip_member(size)
 
-    def _zip_member(self) -> Iterator[bytes]:
-        # The index stands at the end, so a zip is hashed beforehand.
-        while data := self._file.read(_BLOCK):
-            self._hash.update(data)
+    def _zip_member(self, size: int) -> Iterator[bytes]:
         with zipfile.ZipFile(self._file) as archive:
             members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
             if len(members) != 1:
@@ -152,25 +166,39 @@ class Source:
             if members[0].flag_bits & 1:
                 raise DataError(f"{self.path} is encrypted: unpack it")
             with archive.open(members[0]) as stream:
-                while block := stream.read(_BLOCK):
+                while block := stream.read(size):
                     self.done = min(self.total, max(1, self._file.tell()))
                     yield block
+        # The index stands at the end, so a zip is not read in order: it is hashed afterwards.
+        self._file.seek(0)
+        while data := self._file.read(_BLOCK):
+            self._hash.update(data)
         self.done = self.total
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 (hex) of a file as it lies on disk.
+def head_sha256(path: Path, options: ReadOptions) -> str:
+    """SHA-256 (hex) of the first 64 KiB of a file, decompressed: where it differs, so do the files.
 
     Raises
     ------
-    FileError
-        When it cannot be read.
+    DataError, StoreError, FileError
+        As `Source` does.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    head = b""
+    with closing(Source(path, options.max_ratio, options.max_bytes)) as source:
+        for block in source.blocks(_HEAD):
+            head += block
+            if len(head) >= _HEAD:
+                break
+    return hashlib.sha256(head[:_HEAD]).hexdigest()
+
+
+def content_sha256(path: Path, options: ReadOptions) -> str:
+    """SHA-256 (hex) of a whole file, decompressed; raises as `head_sha256` does."""
+    with closing(Source(path, options.max_ratio, options.max_bytes)) as source:
+        for _ in source.blocks():
+            pass
+        return source.content_sha256
 
 
 class _Decoder(Protocol):
@@ -200,10 +228,10 @@ class _Gzip:
         return out
 
 
-def _members(read: Callable[[], bytes], make: Callable[[], _Decoder]) -> Iterator[bytes]:
+def _members(read: Callable[[], bytes], make: Callable[[], _Decoder], size: int) -> Iterator[bytes]:
     decoder, data = make(), read()
     while True:
-        if out := decoder.decompress(data, _BLOCK):
+        if out := decoder.decompress(data, size):
             yield out
         data = b""
         if decoder.eof:

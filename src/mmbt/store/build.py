@@ -51,7 +51,7 @@ class Builder:
 
     def build(self, names: set[str], converter: str) -> Manifest:
         """The manifest of the store as it will be; `names` are the instruments touched."""
-        self._sources = self.old.sources | {source.sha256: source for source in self.ingest.sources}
+        self._sources = self.old.sources | {source.content_sha256: source for source in self.ingest.sources}
         existing: dict[_Place, Partition] = {(p.instrument, p.table, p.date): p for p in self.old.partitions}
         pieces = {(name, table, _date(day)): by_source for (name, table, day), by_source in self.ingest.pieces.items()}
         entries: dict[str, InstrumentEntry] = {}
@@ -99,7 +99,8 @@ class Builder:
     ) -> tuple[list[Run], list[str], bool]:
         name, table, date = place
         what = f"{printable(name)}, {date}"
-        shas = {self.ingest.sources[source].sha256 for source in by_source} | set(existing.sources if existing else ())
+        shas = {self.ingest.sources[source].content_sha256 for source in by_source}
+        shas |= set(existing.sources if existing else ())
         ranked = sorted(shas, key=lambda sha: self._sources[sha].key)
         rank_of = {sha: rank for rank, sha in enumerate(ranked)}
         grids = UnitGrids(Grid.parse(units.price_unit), Grid.parse(units.lot_size))
@@ -109,7 +110,7 @@ class Builder:
                 Run(existing.first_ts, rank_of[existing.sources[0]], partial(self._stored, existing, grids, rank_of))
             )
         for source, pieces in by_source.items():
-            rank = rank_of[self.ingest.sources[source].sha256]
+            rank = rank_of[self.ingest.sources[source].content_sha256]
             first = min(piece.first for piece in pieces)
             runs.append(
                 Run(

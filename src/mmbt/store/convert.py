@@ -6,7 +6,7 @@
 3. Finished files are renamed into the store and the manifest is switched (`publish`).
 
 Memory is bounded by a chunk and a row group, not by rows. The result depends neither on the order nor on the grouping
-of the files: rows stand by (time, first stamp of the file, SHA-256 of the file, row).
+of the files: rows stand by (time, first stamp of the file, SHA-256 of its decompressed bytes, row).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from mmbt.store.build import Builder
 from mmbt.store.files import io_errors
 from mmbt.store.infer import GivenUnits
 from mmbt.store.ingest import Ingest, Rules
-from mmbt.store.manifest import Manifest, Source
+from mmbt.store.manifest import Manifest
 from mmbt.store.names import printable
 from mmbt.store.publish import publish, workspace
 from mmbt.store.quarantine import QUARANTINE
 from mmbt.store.report import ConvertReport, file_entry, instrument_rows, warnings_of
-from mmbt.store.sources import find_sources, known_hashes
+from mmbt.store.sources import find_sources, recognised
 from mmbt.store.spill import Spill
 from mmbt.units import duration_ns
 
@@ -180,17 +180,19 @@ def _convert(
 def _read(
     files: list[tuple[Path, RawFormat]], old: Manifest, ingest: Ingest, options: ConvertOptions, progress: Progress
 ) -> list[dict[str, object]]:
-    stored = known_hashes([file for file, _ in files], {sha: source.bytes for sha, source in old.sources.items()})
+    stored, heads = recognised([file for file, _ in files], old.sources, options.read)
     sizes = {file: file.stat().st_size for file, _ in files}
     total = sum(sizes.values())
     before = 0
     entries: list[dict[str, object]] = []
     for file, fmt in files:
         if file in stored:
-            source: Source = old.sources[stored[file]]
+            source = stored[file]
             ingest.notes.append(f"{printable(str(file))}: already in the store; its rows are counted as dropped")
         else:
-            source = ingest.read(file, fmt, options.read, partial(_advance, progress, before, total))
+            source = ingest.read(file, fmt, options.read, heads[file], partial(_advance, progress, before, total))
+            if source.content_sha256 in old.sources:  # a format that reads other archives than we know
+                raise UsageError(f"{printable(str(file))}: the store has a file of the same bytes; leave it out")
         entries.append(file_entry(str(file), source, file in stored))
         before += sizes[file]
         progress("read", before, total, ingest.rows)

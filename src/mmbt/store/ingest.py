@@ -64,8 +64,10 @@ class Ingest:
     _clocks: dict[str, _Clock] = field(default_factory=dict)
     _given: dict[str, GivenUnits] = field(default_factory=dict)
 
-    def read(self, path: Path, fmt: RawFormat, options: ReadOptions, progress: Callable[[int, int], None]) -> Source:
-        """Take in one file; `progress` gets its bytes done and the rows so far."""
+    def read(
+        self, path: Path, fmt: RawFormat, options: ReadOptions, head: str, progress: Callable[[int, int], None]
+    ) -> Source:
+        """Take in one file, whose head has the SHA-256 `head`; `progress` gets its bytes done and the rows so far."""
         self._clocks.clear()
         dropped: dict[str, int] = {}
         first_stamp: int | None = None
@@ -85,15 +87,15 @@ class Ingest:
                 self.rows += chunk.rows
                 progress(raw.bytes_done, self.rows)
             quarantined = quarantine.rows
-            source = _source(raw, first_stamp, quarantined, dropped)
+            source = _source(raw, head, first_stamp, quarantined, dropped)
         self.notes += [f"{printable(str(path))}: {note}" for note in raw.notes]
         if source.rows != spilled + quarantined + sum(dropped.values()) or raw.rejected != quarantined:
             raise AssertionError(
                 f"{path}: {source.rows} rows in, but {spilled} out, {quarantined} quarantined, {dropped} dropped"
             )
-        if any(other.sha256 == source.sha256 for other in self.sources):
+        if any(other.content_sha256 == source.content_sha256 for other in self.sources):
             raise UsageError(f"{printable(str(path))}: the same file is given twice")
-        self.sources.append(replace(source, quarantine=quarantine.publish(source.sha256)))
+        self.sources.append(replace(source, quarantine=quarantine.publish(source.content_sha256)))
         return self.sources[-1]
 
     def _take(self, path: Path, chunk: RawChunk, dropped: dict[str, int]) -> int:
@@ -263,9 +265,11 @@ def _by_instrument(codes: NDArray[np.int32], names: int) -> Iterable[tuple[int, 
             yield int(code), where
 
 
-def _source(raw: RawFile, first_stamp: int | None, quarantined: int, dropped: dict[str, int]) -> Source:
+def _source(raw: RawFile, head: str, first_stamp: int | None, quarantined: int, dropped: dict[str, int]) -> Source:
     return Source(
         str(raw.path),
+        raw.content_sha256,
+        head,
         raw.sha256,
         raw.path.stat().st_size,
         raw.format,

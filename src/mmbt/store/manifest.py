@@ -31,14 +31,16 @@ class Source:
     """A raw file whose rows are in the store."""
 
     path: str
-    sha256: str
-    bytes: int
+    content_sha256: str  # of its decompressed bytes: by it the file is known, compressed or not
+    head_sha256: str  # of the first 64 KiB of these, so that few files are read to tell they are others; "": unknown
+    sha256: str  # of its bytes on disk
+    bytes: int  # on disk
     format: str
     table: Table
     time_unit: str | None
     local_time_unit: str | None
     tz: str
-    first_stamp: int | None  # of its first row, ns; with the SHA-256 it places the file among others
+    first_stamp: int | None  # of its first row, ns; with `content_sha256` it places the file among others
     rows: int
     quarantined: int
     dropped: dict[str, int] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class Source:
     @property
     def key(self) -> tuple[int, str]:
         """The place of the file among the sources."""
-        return (self.first_stamp or 0, self.sha256)
+        return (self.first_stamp or 0, self.content_sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Partition:
     first_ts: int
     last_ts: int
     counts: dict[str, int]
-    sources: tuple[str, ...]  # SHA-256 of the files its rows came from
+    sources: tuple[str, ...]  # `content_sha256` of the files its rows came from
     order: str  # whose row each is: see `provenance`
 
 
@@ -88,7 +90,7 @@ class Manifest:
 
     converter: str
     instruments: dict[str, InstrumentEntry] = field(default_factory=dict)
-    sources: dict[str, Source] = field(default_factory=dict)  # by SHA-256
+    sources: dict[str, Source] = field(default_factory=dict)  # by `content_sha256`
     partitions: tuple[Partition, ...] = ()
 
     @property
@@ -148,7 +150,7 @@ class Manifest:
             manifest = cls(
                 body["converter"],
                 {name: _instrument(entry) for name, entry in body["instruments"].items()},
-                {source["sha256"]: Source(**source) for source in body["sources"]},
+                {source["content_sha256"]: Source(**source) for source in body["sources"]},
                 tuple(replace(p, sources=tuple(p.sources)) for p in (Partition(**p) for p in body["partitions"])),
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mmbt.errors import FileError, UsageError, did_you_mean
+from mmbt.errors import DataError, FileError, StoreError, UsageError, did_you_mean
 from mmbt.formats import RawFormat, ReadOptions, choose, formats, get
+from mmbt.formats.sources import content_sha256, head_sha256
 from mmbt.store.files import io_errors, sha256_of
+from mmbt.store.manifest import Source
 from mmbt.store.names import printable
 
-__all__ = ["find_sources", "known_hashes"]
+__all__ = ["find_sources", "recognised"]
 
 
 def find_sources(given: Sequence[str | Path], name: str, options: ReadOptions) -> list[tuple[Path, RawFormat]]:
@@ -57,30 +59,51 @@ def _in_folder(folder: Path, wanted: RawFormat | None, options: ReadOptions) -> 
     return files
 
 
-def known_hashes(files: Iterable[Path], known: dict[str, int]) -> dict[Path, str]:
-    """The files whose SHA-256 is already `known` (with its size); only files of equal size are hashed.
+def recognised(
+    files: Sequence[Path], stored: Mapping[str, Source], options: ReadOptions
+) -> tuple[dict[Path, Source], dict[Path, str]]:
+    """Which files are in the store already, compressed or not, and the SHA-256 of the head of each file.
+
+    A file is hashed as it lies on disk if its size is that of a stored one, and decompressed as a whole only if its
+    head is that of another file. What cannot be decompressed is nobody's copy: its format says what is wrong.
 
     Raises
     ------
     UsageError
-        When two of the files are one and the same, byte for byte.
+        When two of the files hold the same bytes.
     """
-    sizes = defaultdict(list)
+    on_disk = {(source.sha256, source.bytes): source for source in stored.values()}
+    known_sizes = {source.bytes for source in stored.values()}
+    size: dict[Path, int] = {}
+    found: dict[Path, Source] = {}
+    heads: dict[Path, str] = {}
     for file in files:
         with io_errors(file, "reading"):
-            sizes[file.stat().st_size].append(file)
-    hits = {}
-    for size, alike in sizes.items():
-        if len(alike) == 1 and size not in known.values():
-            continue
-        seen: dict[str, Path] = {}
-        for file in alike:
-            with io_errors(file, "reading"):
-                sha256, _ = sha256_of(file)
-            if sha256 in seen:
-                first = printable(str(seen[sha256]))
-                raise UsageError(f"{printable(str(file))}: the same file as {first}, byte for byte; give it once")
-            seen[sha256] = file
-            if sha256 in known:
-                hits[file] = sha256
-    return hits
+            size[file] = file.stat().st_size
+            if size[file] in known_sizes and (source := on_disk.get(sha256_of(file))):
+                found[file] = source
+        heads[file] = found[file].head_sha256 if file in found else _hash(head_sha256, file, options)
+    shared = Counter(heads.values()) + Counter({source.head_sha256 for source in stored.values()})
+    seen: dict[str, Path] = {}
+    for file, head in heads.items():
+        content = ""
+        if file in found:
+            content = found[file].content_sha256
+        elif head and shared[head] > 1:
+            content = _hash(content_sha256, file, options)
+        if content in seen:
+            first = printable(str(seen[content]))
+            how = "byte for byte" if size[file] == size[seen[content]] else "once decompressed"
+            raise UsageError(f"{printable(str(file))}: the same file as {first}, {how}; give it once")
+        if content:
+            seen[content] = file
+        if content in stored:
+            found[file] = stored[content]
+    return found, heads
+
+
+def _hash(of: Callable[[Path, ReadOptions], str], file: Path, options: ReadOptions) -> str:
+    try:
+        return of(file, options)
+    except (DataError, StoreError):
+        return ""
