@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from cysim.money cimport HALF_MONEY_SCALE, MONEY_SCALE, money_difference, money_product, money_sum, money_t
-from cysim.types cimport BUY
+from cysim.types cimport BUY, POSITION_LIMIT
 
 cdef struct Ledger:          # one instrument's account
     money_t cash             # paid and received, fees included
@@ -54,6 +54,8 @@ cdef inline void book_fill(
     ledger.fees = money_sum(ledger.fees, fee, &ledger.overflow)
     ledger.marked = money_sum(ledger.marked, at_mid, &ledger.overflow)
     ledger.position += signed_qty
+    if not -POSITION_LIMIT < ledger.position < POSITION_LIMIT:
+        ledger.overflow = True
 
 cdef inline money_t profit(const Ledger* ledger, int* overflow) noexcept nogil:
     return money_difference(money_sum(ledger.cash, ledger.marked, overflow), ledger.brought_in, overflow)

@@ -25,10 +25,12 @@ cdef extern from * nogil:
     #define MMBT_NEVER INT64_MAX
     #define MMBT_LIMIT (INT64_C(1) << 40)
     #define MMBT_TIME_LIMIT (INT64_C(1) << 62)
+    #define MMBT_POSITION_LIMIT (INT64_C(1) << 62)
     """
     const int64_t NEVER "MMBT_NEVER"     # a time that never comes
     const int64_t LIMIT "MMBT_LIMIT"     # prices (price units) and quantities (lots) stay below it
     const int64_t TIME_LIMIT "MMBT_TIME_LIMIT"   # times and durations too: their sums fit
+    const int64_t POSITION_LIMIT "MMBT_POSITION_LIMIT"   # lots held stay below it
 
 cdef enum Side:
     SELL = -1

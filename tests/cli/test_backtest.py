@@ -368,3 +368,14 @@ def test_ctrl_c_keeps_what_happened(inside: Path) -> None:
     assert "Traceback" not in err
     assert json.loads(Path("result/manifest.json").read_text())["status"] == "interrupted"
     assert pq.read_table("result/fills.parquet").num_rows == found["fills"]
+
+
+def test_a_backtest_never_loads_pandas(
+    run: Run, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    child = run(
+        "backtest", "--strategy", "linear-skew", "--out", str(tmp_path / "run"), "--json",
+        code="import sys; from mmbt.cli import main; main(); print('pandas' in sys.modules, file=sys.stderr)",
+    )
+    assert child.stderr.strip().endswith("False"), child.stderr

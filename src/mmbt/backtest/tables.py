@@ -53,7 +53,7 @@ class Tables:
     """
 
     def __init__(self, instruments: Sequence[Instrument]):
-        self._names = pa.array([instrument.name for instrument in instruments], pa.string())
+        self._names = _strings([instrument.name for instrument in instruments])
         units = [money_unit(instrument) for instrument in instruments]
         self._scale = max(-min(_exponent(unit), 0) for unit in units)
         self._factors = [int(unit.scaleb(self._scale)) for unit in units]
@@ -117,11 +117,10 @@ class Tables:
             # the engine's 128-bit integers are Arrow's decimals bit for bit
             pairs = np.column_stack([low.view(np.int64), high])
             return pa.Array.from_buffers(kind, len(rows), [None, pa.py_buffer(pairs.tobytes())])
-        exact = [
-            Decimal(((int(h) << 64) | int(lo)) * self._factors[i]).scaleb(-self._scale, EXACT)
-            for lo, h, i in zip(low, high, rows["instrument"], strict=True)
-        ]
-        return pa.array(exact, kind)
+        whole = (((int(h) << 64) | int(lo)) * self._factors[i]
+                 for lo, h, i in zip(low, high, rows["instrument"], strict=True))
+        exact = b"".join(value.to_bytes(16, "little", signed=True) for value in whole)
+        return pa.Array.from_buffers(kind, len(rows), [None, pa.py_buffer(exact)])
 
 
 def _exponent(value: Decimal) -> int:
@@ -135,10 +134,16 @@ def _known(mids: NDArray[np.int64]) -> Any:
 
 
 def _words(numbers: NDArray[np.int8], words: Sequence[str], known: NDArray[np.bool_] | None = None) -> Any:
-    return pa.DictionaryArray.from_arrays(_array(pa.int8(), numbers, known), pa.array(words, pa.string()))
+    return pa.DictionaryArray.from_arrays(_array(pa.int8(), numbers, known), _strings(words))
 
 
+# pa.array() would import pandas, a third of a second that no run needs: arrays are made of their buffers.
 def _array(kind: Any, values: NDArray[Any], known: NDArray[np.bool_] | None = None) -> Any:
-    # pa.array() of NumPy values would import pandas, a third of a second that no run needs
     valid = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little").tobytes())
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def _strings(words: Sequence[str]) -> Any:
+    encoded = [word.encode() for word in words]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(words), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
