@@ -34,7 +34,7 @@ def get(name: str) -> RawFormat:
     """
     known = formats()
     if name not in known:
-        raise UsageError(f"no format {name!r}{did_you_mean(name, known)} Known: {', '.join(known)}")
+        raise UsageError(f"no format {name!r}{did_you_mean(name, known) or '.'} Known: {', '.join(known)}")
     return known[name]
 
 

@@ -110,7 +110,7 @@ def _find(path: Path, role: str, column: int | str, names: Sequence[str]) -> int
     near = [index for index, name in enumerate(names) if normal(name) == normal(column)]
     if len(near) == 1:
         return near[0]
-    raise DataError(f"{path}, line 1: no column {column!r} for {role}{did_you_mean(column, names)} "
+    raise DataError(f"{path}, line 1: no column {column!r} for {role}{did_you_mean(column, names) or '.'} "
                     f"Found: {', '.join(map(repr, names))}")
 
 

@@ -93,8 +93,8 @@ def time_kind(text: str, what: str) -> tuple[str, bytes | None]:
     if text in KINDS:
         return text, None
     if "%" not in text:
-        raise UsageError(f"{what} = {text!r} is no kind of time{did_you_mean(text, KINDS)} Known: {', '.join(KINDS)}, "
-                         "or a format such as '%Y%m%d %H:%M:%S.%f'")
+        raise UsageError(f"{what} = {text!r} is no kind of time{did_you_mean(text, KINDS) or '.'} "
+                         f"Known: {', '.join(KINDS)}, or a format such as '%Y%m%d %H:%M:%S.%f'")
     directives = re.findall(r"%(.?)", text.replace("%%", ""))
     if wrong := [f"%{letter}" for letter in directives if letter not in set("YmdHMSfz")]:
         raise UsageError(f"{what} = {text!r}: {', '.join(wrong)} is not supported; use %Y %m %d %H %M %S %f %z")

@@ -107,7 +107,7 @@ class Catalog:
         """
         entry = self.manifest.instruments.get(name)
         if entry is None:
-            near = did_you_mean(name, self.names)
+            near = did_you_mean(name, self.names) or "."
             raise UsageError(
                 f"no instrument {printable(name)!r} in {printable(str(self.root))}{near} "
                 f"It has: {', '.join(map(printable, self.names))}"
@@ -115,7 +115,7 @@ class Catalog:
         if entry.units.tick_size is None:
             raise UsageError(
                 f"{printable(name)} has prints but no quotes, so its tick size is unknown: convert its quotes, or "
-                f"give --tick {printable(name)}=SIZE to convert"
+                f"give --tick-size {printable(name)}=SIZE to convert"
             )
         parts = parse_name(name)
         return Instrument(

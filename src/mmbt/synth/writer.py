@@ -77,7 +77,7 @@ def generate(config: SynthConfig, out_dir: str | os.PathLike[str], progress: Pro
         out.mkdir(parents=True, exist_ok=True)
         older = _raw_files(out)
         if older and not overwrite:
-            raise UsageError(f"{out} already holds {older[0].name}: choose another folder or overwrite it")
+            raise UsageError(f"{out} already holds {older[0].name}: choose another folder, or give --overwrite")
         _sweep(out)
         room.mkdir()
         try:
