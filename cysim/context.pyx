@@ -19,7 +19,7 @@ from cysim.money cimport money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
 from cysim.quoter cimport snap
-from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL
+from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
 from cysim.venue cimport Venue
 from cysim.views cimport exact_money, make_open_order
 
@@ -58,12 +58,12 @@ cdef class Context:
     @property
     def bid(self):
         """The market's best bid in ticks; 0 when there is none."""
-        return self._instrument.book.bid_px // self._instrument.tick_units
+        return in_ticks(self._instrument.book.bid_px, self._instrument.tick_units)
 
     @property
     def ask(self):
         """The market's best offer in ticks; 0 when there is none."""
-        return self._instrument.book.ask_px // self._instrument.tick_units
+        return in_ticks(self._instrument.book.ask_px, self._instrument.tick_units)
 
     @property
     def bid_qty(self):

@@ -2,9 +2,9 @@ from libc.stdint cimport int32_t, int64_t
 
 from cysim.ledger cimport mark, profit, profit_split
 from cysim.money cimport money_equal, money_high, money_low, money_t
-from cysim.recorder cimport HORIZONS, EquityRow, add_equity, horizon_ns, schedule_marks
+from cysim.recorder cimport EquityRow, FillRow, Recorder, add_equity, schedule_marks
 from cysim.state cimport Simulation
-from cysim.types cimport MONEY_OVERFLOW, OUT_OF_MEMORY, mmbt_check
+from cysim.types cimport MONEY_OVERFLOW, OUT_OF_MEMORY, in_ticks, mmbt_check
 from cysim.venue cimport Instrument, fail
 
 cdef inline void record_equity(Simulation* sim, int32_t index, int64_t ts) noexcept nogil:
@@ -22,7 +22,7 @@ cdef inline void record_equity(Simulation* sim, int32_t index, int64_t ts) noexc
         return
     row.ts = ts
     row.position = instrument.ledger.position
-    row.mid2 = instrument.book.mid2 // instrument.tick_units
+    row.mid2 = in_ticks(instrument.book.mid2, instrument.tick_units)
     row.cash_low = money_low(instrument.ledger.cash)
     row.cash_high = money_high(instrument.ledger.cash)
     row.fees_low = money_low(instrument.ledger.fees)
@@ -63,18 +63,14 @@ cdef inline int64_t next_observation(const Simulation* sim) noexcept nogil:
 
 # Takes every mid and row of equity due at instants before `ts`: nothing more happens at them.
 cdef inline void observe_before(Simulation* sim, int64_t ts) noexcept nogil:
-    cdef int horizon
-    cdef int64_t place
+    cdef Recorder* recorder = &sim.venue.recorder
+    cdef FillRow* fill
     cdef Instrument* instrument
-    if sim.venue.recorder.next_mark_ts < ts:
-        for horizon in range(HORIZONS):
-            place = sim.venue.recorder.pending[horizon]
-            while place < sim.venue.recorder.fill_count \
-                    and sim.venue.recorder.fills[place].ts + horizon_ns(horizon) < ts:
-                instrument = &sim.venue.instruments[sim.venue.recorder.fills[place].instrument]
-                sim.venue.recorder.fills[place].later_mid2[horizon] = instrument.book.mid2 // instrument.tick_units
-                place += 1
-            sim.venue.recorder.pending[horizon] = place
-        schedule_marks(&sim.venue.recorder)
+    while recorder.next_mark_ts < ts:
+        fill = &recorder.fills[recorder.pending[recorder.next_mark_horizon]]
+        instrument = &sim.venue.instruments[fill.instrument]
+        fill.later_mid2[recorder.next_mark_horizon] = in_ticks(instrument.book.mid2, instrument.tick_units)
+        recorder.pending[recorder.next_mark_horizon] += 1
+        schedule_marks(recorder)
     while sim.next_equity < ts:
         record_grid_equity(sim)

@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from cysim.book cimport Book, is_valid
 from cysim.desk cimport set_quotes
-from cysim.types cimport LIMIT, NEVER
+from cysim.types cimport LIMIT, in_ticks
 from cysim.venue cimport Instrument, Venue
 
 cdef enum:
@@ -25,7 +25,7 @@ cdef inline double snap(double ticks) noexcept nogil:
 cdef inline int64_t possible_px(double ticks, int64_t tick_units) noexcept nogil:
     if not (1.0 <= ticks < <double>LIMIT):
         return 0
-    return <int64_t>ticks * tick_units if <int64_t>ticks < LIMIT // tick_units else 0
+    return <int64_t>ticks * tick_units if <int64_t>ticks < in_ticks(LIMIT, tick_units) else 0
 
 cdef inline bint is_repeated(const int64_t* px, int64_t level) noexcept nogil:
     cdef int64_t earlier
@@ -46,8 +46,8 @@ cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t 
     cdef bint wants_offer = instrument.ledger.position > -params.max_position
     if not is_valid(book):
         return
-    touch_bid = <double>(book.bid_px // n)
-    touch_ask = <double>(book.ask_px // n)
+    touch_bid = <double>in_ticks(book.bid_px, n)
+    touch_ask = <double>in_ticks(book.ask_px, n)
     reservation_price = (touch_bid + touch_ask) / 2 - params.skew_ticks_per_lot * <double>instrument.ledger.position
     for level in range(params.levels):
         half_spread = params.half_spread_ticks + <double>level * params.step_ticks

@@ -61,6 +61,7 @@ cdef struct Recorder:
     int64_t fill_capacity
     int64_t pending[HORIZONS]    # first fill whose mid at that horizon is still to come
     int64_t next_mark_ts         # when the next of them is due
+    int64_t next_mark_horizon    # and which it is
     OrderRow* orders
     int64_t order_count
     int64_t order_capacity
@@ -91,6 +92,7 @@ cdef inline void schedule_marks(Recorder* recorder) noexcept nogil:
             due = recorder.fills[recorder.pending[horizon]].ts + horizon_ns(horizon)
             if due < recorder.next_mark_ts:
                 recorder.next_mark_ts = due
+                recorder.next_mark_horizon = horizon
 
 # Fills whose mids are all known, or given up.
 cdef inline int64_t settled_fills(const Recorder* recorder) noexcept nogil:

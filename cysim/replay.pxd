@@ -19,9 +19,9 @@ cdef inline bint all_traded_valid(const Simulation* sim) noexcept nogil:
             return False
     return True
 
-# The source of the next event, and the last instant up to which it may run on before another source's turn.
-cdef inline int64_t next_source(Simulation* sim, int64_t* limit_ts) noexcept nogil:
-    cdef int64_t best = NO_SOURCE, index, ts, best_ts = NEVER, bound = NEVER
+# The source of the next event.
+cdef inline int64_t next_source(Simulation* sim) noexcept nogil:
+    cdef int64_t best = NO_SOURCE, index, ts, best_ts = NEVER
     cdef Source* source
     for index in range(sim.source_count):
         source = &sim.sources[index]
@@ -41,14 +41,19 @@ cdef inline int64_t next_source(Simulation* sim, int64_t* limit_ts) noexcept nog
         if ts < best_ts:
             best_ts = ts
             best = index
+    return best
+
+# The last instant up to which a source may run on before another one's turn.
+cdef inline int64_t turn_until(const Simulation* sim, int64_t own) noexcept nogil:
+    cdef int64_t index, ts, until = NEVER
+    cdef const Source* source
     for index in range(sim.source_count):
         source = &sim.sources[index]
-        if index != best and source.pos < source.checked:
-            ts = source.ts[source.pos] - (1 if index < best else 0)
-            if ts < bound:
-                bound = ts
-    limit_ts[0] = bound
-    return best
+        if index != own and source.pos < source.checked:
+            ts = source.ts[source.pos] - (1 if index < own else 0)
+            if ts < until:
+                until = ts
+    return until
 
 # Rows that cannot fill us and that nobody listens to: only the last of the quotes leaves a trace.
 cdef inline void skip_quotes(Book* book, Source* source, int64_t end) noexcept nogil:
@@ -80,13 +85,16 @@ cdef inline int64_t quiet_end(
         row += 1
     return row
 
-# Takes the rows of every source up to `limit_ts`, none of which can fill us; their order does not matter then.
-cdef inline void skip_rows(Simulation* sim, int64_t limit_ts) noexcept nogil:
+# Takes the rows of every source up to `limit_ts`, none of which can fill us; their order does not matter then, and
+# prints may come later than quotes (`quotes_only`): they move no mid.
+cdef inline void skip_rows(Simulation* sim, int64_t limit_ts, bint quotes_only) noexcept nogil:
     cdef int64_t index, end, rows
     cdef Source* source
     cdef Instrument* instrument
     for index in range(sim.source_count):
         source = &sim.sources[index]
+        if quotes_only and source.table != QUOTES:
+            continue
         end = source.quiet       # rows from there on may fill us
         if end > source.pos and source.ts[end - 1] > limit_ts:
             end = run_end(source, limit_ts)
@@ -106,10 +114,12 @@ cdef inline void skip_rows(Simulation* sim, int64_t limit_ts) noexcept nogil:
         if instrument.traded and source.ts[end - 1] > sim.last_traded_ts:
             sim.last_traded_ts = source.ts[end - 1]
 
-cdef inline bint has_rows(const Simulation* sim) noexcept nogil:
+cdef inline bint has_rows_after(const Simulation* sim, int64_t ts) noexcept nogil:
     cdef int64_t index
+    cdef const Source* source
     for index in range(sim.source_count):
-        if sim.sources[index].pos < sim.sources[index].checked or not sim.sources[index].finished:
+        source = &sim.sources[index]
+        if source.pos < source.checked and source.ts[source.checked - 1] > ts:
             return True
     return False
 
@@ -144,12 +154,12 @@ cdef inline bint leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     limit_ts = quiet_until(sim, due_ts)
     observe_ts = next_observation(sim)
     while observe_ts <= limit_ts and observe_ts < due_ts:
-        skip_rows(sim, observe_ts)
-        if not has_rows(sim):
+        skip_rows(sim, observe_ts, True)
+        if not has_rows_after(sim, observe_ts):
             break                # what is due after the last event is not taken
         observe_before(sim, observe_ts + 1)
         observe_ts = next_observation(sim)
-    skip_rows(sim, limit_ts)
+    skip_rows(sim, limit_ts, False)
     if sim.tob_events + sim.trade_events == events:
         return False
     sim.venue.now = sim.last_ts

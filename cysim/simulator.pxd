@@ -6,7 +6,7 @@ from cysim.observe cimport (
 )
 from cysim.quoter cimport quote_around
 from cysim.recorder cimport drop_pending_marks, settled_fills
-from cysim.replay cimport NO_DATA, NO_SOURCE, leap, next_source, replay
+from cysim.replay cimport NO_DATA, NO_SOURCE, leap, next_source, replay, turn_until
 from cysim.state cimport Simulation
 from cysim.types cimport NEVER, OK, RUN_END, SESSION_END
 from cysim.venue cimport cancel_all, execute
@@ -94,7 +94,7 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             return CHECK
         if must_flush(sim):
             return FLUSH
-        index = next_source(sim, &limit_ts)
+        index = next_source(sim)
         if sim.venue.status != OK:
             break
         if index == NO_DATA:
@@ -120,12 +120,13 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             observe_before(sim, step_ts)
             continue
         if row_ts <= due_ts:
+            if leap(sim, due_ts):
+                continue
+            limit_ts = turn_until(sim, index)
             if due_ts < limit_ts:
                 limit_ts = due_ts
             if observe_ts < limit_ts:
                 limit_ts = observe_ts
-            if leap(sim, due_ts):
-                continue
             if replay(sim, &sim.sources[index], limit_ts):
                 return EVENT
             continue

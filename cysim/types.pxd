@@ -100,3 +100,7 @@ cdef inline bint reserve(void** items, int64_t* capacity, int64_t needed, size_t
     items[0] = moved
     capacity[0] = grown
     return True
+
+# A 64-bit division costs tens of cycles; most instruments have one price unit to the tick.
+cdef inline int64_t in_ticks(int64_t px, int64_t tick_units) noexcept nogil:
+    return px if tick_units == 1 else px // tick_units

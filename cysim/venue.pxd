@@ -14,7 +14,7 @@ from cysim.types cimport (
     ACCEPTED, AFTER_REPLACE, BUY, BY_CROSS, BY_TAKING, BY_TRADE, BY_USER, CANCEL_COMMAND, CANCELLED, FOK,
     FOK_UNFILLABLE, GTC, IOC, MARKET, MONEY_OVERFLOW, NEVER, NO_REASON, OK, OUT_OF_MEMORY, POST_ONLY,
     POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, RUN_END, SELF_MATCH, SELL, SESSION_END, TOO_LATE,
-    UNFILLED_REST, UNKNOWN, mmbt_check, reserve,
+    UNFILLED_REST, UNKNOWN, in_ticks, mmbt_check, reserve,
 )
 
 cdef struct QuoteSlot:           # the last order a quote level sent on one side (A4)
@@ -95,7 +95,7 @@ cdef inline void write_outcome(
         row.kind = 0
         row.purpose = 0
     else:
-        row.px = order.px // venue.instruments[order.instrument].tick_units
+        row.px = in_ticks(order.px, venue.instruments[order.instrument].tick_units)
         row.qty = order.qty
         row.remaining = order.remaining
         row.side = order.side
@@ -136,11 +136,11 @@ cdef inline void fill(
         return
     row.ts = venue.now
     row.order_id = order.id
-    row.px = px // instrument.tick_units
+    row.px = in_ticks(px, instrument.tick_units)
     row.qty = qty
     row.remaining = order.remaining
     row.position = instrument.ledger.position
-    row.mid2 = mid2_before // instrument.tick_units
+    row.mid2 = in_ticks(mid2_before, instrument.tick_units)
     for horizon in range(4):
         row.later_mid2[horizon] = 0
     row.fee_low = money_low(fee)
