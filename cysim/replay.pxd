@@ -114,15 +114,6 @@ cdef inline void skip_rows(Simulation* sim, int64_t limit_ts, bint quotes_only) 
         if instrument.traded and source.ts[end - 1] > sim.last_traded_ts:
             sim.last_traded_ts = source.ts[end - 1]
 
-cdef inline bint has_rows_after(const Simulation* sim, int64_t ts) noexcept nogil:
-    cdef int64_t index
-    cdef const Source* source
-    for index in range(sim.source_count):
-        source = &sim.sources[index]
-        if source.pos < source.checked and source.ts[source.checked - 1] > ts:
-            return True
-    return False
-
 # The last instant up to which no row can fill us, nothing is due, and all rows are at hand.
 cdef inline int64_t quiet_until(Simulation* sim, int64_t due_ts) noexcept nogil:
     cdef int64_t index, row, limit_ts = due_ts
@@ -133,8 +124,9 @@ cdef inline int64_t quiet_until(Simulation* sim, int64_t due_ts) noexcept nogil:
         source = &sim.sources[index]
         if source.pos == source.checked:
             continue             # finished, else next_source would have asked for more
-        # the last instant of a window may go on in the next
-        if not (source.finished and source.checked == source.length) and source.ts[source.checked - 1] - 1 < limit_ts:
+        # the last instant of a window may go on in the next; so a later row always stands, and no mid is taken that
+        # would be due after the last event
+        if source.ts[source.checked - 1] - 1 < limit_ts:
             limit_ts = source.ts[source.checked - 1] - 1
     for index in range(sim.source_count):
         source = &sim.sources[index]
@@ -155,8 +147,6 @@ cdef inline bint leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     observe_ts = next_observation(sim)
     while observe_ts <= limit_ts and observe_ts < due_ts:
         skip_rows(sim, observe_ts, True)
-        if not has_rows_after(sim, observe_ts):
-            break                # what is due after the last event is not taken
         observe_before(sim, observe_ts + 1)
         observe_ts = next_observation(sim)
     skip_rows(sim, limit_ts, False)
