@@ -1,6 +1,6 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
-from cysim.types cimport BAD_PRINT, BAD_QUOTE, LIMIT, NEVER, OK, PRINTS, QUOTES, TIME_BACKWARDS, TIME_LIMIT
+from cysim.types cimport BAD_PRINT, BAD_QUOTE, LIMIT, OK, QUOTES, TIME_BACKWARDS, TIME_LIMIT
 
 cdef enum:
     WINDOW = 4096                # rows checked at a time, just before they are replayed

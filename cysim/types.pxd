@@ -1,4 +1,4 @@
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t
 from libc.stdlib cimport realloc
 
 # Aborts in debug, trace and asan builds when an invariant fails; compiles to nothing in release.
