@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ours import HALF_SPREAD, SKEW
+from benchmarks.processes import environment, note, python
+
 __all__ = ["LENGTHS", "measure_memory"]
 
 LENGTHS = (5_000_000, 50_000_000)
@@ -34,9 +37,6 @@ class Done:
 
 def measure_memory(work: Path, lengths: tuple[int, ...] = LENGTHS) -> list[dict[str, Any]]:
     """One row a length."""
-    from benchmarks.ours import HALF_SPREAD, SKEW
-    from benchmarks.run import note, python
-
     rows = []
     for length in lengths:
         raw, store, out = (work / f"{name}-{length}" for name in ("raw", "store", "run"))
@@ -64,8 +64,6 @@ def measure_memory(work: Path, lengths: tuple[int, ...] = LENGTHS) -> list[dict[
 
 def _mmbt(*arguments: object) -> Done:
     """Run one command of `mmbt` to its end."""
-    from benchmarks.run import environment
-
     started = time.perf_counter()
     command = [sys.executable, "-m", "mmbt", *map(str, arguments), "--json"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,9 +22,9 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.memory import LENGTHS, measure_memory
+from benchmarks.processes import ROOT, note, python
 from benchmarks.table import show
 
-ROOT = Path(__file__).resolve().parent.parent
 PEER_PYTHON = ROOT / ".bench-venv" / "bin" / "python"
 OURS = "mmbt"
 TITLES = {
@@ -177,21 +175,6 @@ def measure(job: Job, work: Path, seconds: float) -> dict[str, Any]:
     return result
 
 
-def environment() -> dict[str, str]:
-    """What every party runs in: this source tree, and nobody's idle BLAS threads, which burn CPU."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
-def python(module: str, *arguments: object, executable: Path = Path(sys.executable)) -> str:
-    """What a module prints."""
-    command = [executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"python -m {module} {' '.join(map(str, arguments))} failed with exit code {done.returncode}")
-    return done.stdout
-
-
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Medians over the runs, and each run's own rates."""
     first = results[0]
@@ -220,11 +203,6 @@ def _median(values: Iterable[float]) -> float:
 def _median_or_none(results: list[dict[str, Any]], name: str) -> float | None:
     values = [result[name] for result in results if name in result]
     return statistics.median(values) if values else None
-
-
-def note(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
