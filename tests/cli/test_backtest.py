@@ -349,9 +349,9 @@ def test_a_damaged_store_is_told(inside: Path, project: Path, capsys: pytest.Cap
 
 
 def test_ctrl_c_keeps_what_happened(inside: Path) -> None:
-    Path("mine.py").write_text(
-        STRATEGY.format(line="import time; print('now', flush=True); time.sleep(60)"), encoding="utf-8"
-    )
+    # short naps: a signal that comes just before a long sleep begins would be answered only after it
+    naps = "import time; print('now', flush=True); [time.sleep(0.05) for _ in range(1200)]"
+    Path("mine.py").write_text(STRATEGY.format(line=naps), encoding="utf-8")
     child = subprocess.Popen(
         [sys.executable, "-m", "mmbt", *MINE, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
