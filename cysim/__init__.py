@@ -2,9 +2,12 @@
 
 from cysim.build import build_info
 from cysim.context import Context
+from cysim.delays import Latency
+from cysim.hooks import HOOKS
+from cysim.native import NativeStrategy
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
-from cysim.simulator import HOOKS, Simulator
+from cysim.simulator import Simulator
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -14,6 +17,8 @@ __all__ = [
     "ORDER_DTYPE",
     "Context",
     "Fill",
+    "Latency",
+    "NativeStrategy",
     "Order",
     "Quoter",
     "Simulator",

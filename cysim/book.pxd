@@ -7,6 +7,8 @@ cdef struct Book:            # one instrument's display and what we know of it
     int64_t ask_qty
     int64_t bid_taken        # lots of the display our orders have taken (F3)
     int64_t ask_taken
+    int64_t bid_printed      # lots printed at the bid since it was displayed, under the probable queue
+    int64_t ask_printed
     int64_t mid2             # bid + ask of the last valid book, price units; 0: none yet
     int64_t first_mid2       # of the first valid book
     int64_t last_bid_px      # last bid and offer present, price units; 0: none yet

@@ -15,12 +15,12 @@ from cysim.book cimport is_valid
 from cysim.checks cimport checked_id, checked_number, checked_px, checked_qty, checked_side
 from cysim.desk cimport place as send_order
 from cysim.desk cimport send_cancel, send_replace, set_quotes
-from cysim.money cimport money_to_python
+from cysim.money cimport money_t, money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
-from cysim.quoter cimport snap
+from cysim.native cimport snap
 from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
-from cysim.venue cimport Venue
+from cysim.venue cimport Venue, seen_book
 from cysim.views cimport exact_money, make_open_order
 
 from cysim.views import KINDS, PURPOSES
@@ -58,54 +58,57 @@ cdef class Context:
     @property
     def bid(self):
         """The market's best bid in ticks; 0 when there is none."""
-        return in_ticks(self._instrument.book.bid_px, self._instrument.tick_units)
+        return in_ticks(seen_book(self._venue, self._instrument).bid_px, self._instrument.tick_units)
 
     @property
     def ask(self):
         """The market's best offer in ticks; 0 when there is none."""
-        return in_ticks(self._instrument.book.ask_px, self._instrument.tick_units)
+        return in_ticks(seen_book(self._venue, self._instrument).ask_px, self._instrument.tick_units)
 
     @property
     def bid_qty(self):
         """Lots displayed at the best bid."""
-        return self._instrument.book.bid_qty
+        return seen_book(self._venue, self._instrument).bid_qty
 
     @property
     def ask_qty(self):
         """Lots displayed at the best offer."""
-        return self._instrument.book.ask_qty
+        return seen_book(self._venue, self._instrument).ask_qty
 
     @property
     def valid(self):
         """Whether the book is two-sided and not crossed."""
-        return is_valid(&self._instrument.book)
+        return is_valid(seen_book(self._venue, self._instrument))
 
     @property
     def mid(self):
         """The last valid mid in ticks; NaN before the first."""
-        cdef int64_t mid2 = self._instrument.book.mid2
+        cdef int64_t mid2 = seen_book(self._venue, self._instrument).mid2
         return <double>mid2 / (2 * self._tick_units) if mid2 != 0 else float("nan")
 
     @property
     def position(self):
-        """Lots held; negative when short."""
-        return self._instrument.ledger.position
+        """Lots held, as far as the strategy has been told; negative when short."""
+        return self._instrument.told_position if self._venue.reports_travel else self._instrument.ledger.position
 
     @property
     def cash(self):
-        """Cash in the quote currency, fees included, exact (Decimal)."""
-        return exact_money(money_to_python(self._instrument.ledger.cash), self.money_unit)
+        """Cash in the quote currency, fees included, exact (Decimal), as far as the strategy has been told."""
+        cdef money_t cash
+        cash = self._instrument.told_cash if self._venue.reports_travel else self._instrument.ledger.cash
+        return exact_money(money_to_python(cash), self.money_unit)
 
     @property
     def orders(self):
-        """Our unfinished orders in this instrument, travelling and live, by id (tuple of Order)."""
+        """Our orders in this instrument, travelling or live as far as we have been told, by id (tuple of Order)."""
         cdef list orders = []
         cdef int64_t place
         cdef OrderState* state
         for place in range(self._venue.pool.known_count):
             state = &self._venue.pool.orders[self._venue.pool.known[place].order]
             if state.instrument == self._index:
-                orders.append(make_open_order(state, self.instrument, self._instrument.tick_units))
+                orders.append(make_open_order(
+                    state, self.instrument, self._instrument.tick_units, self._venue.reports_travel))
         return tuple(orders)
 
     def to_ticks(self, price):

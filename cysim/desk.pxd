@@ -1,16 +1,31 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
+from cysim.delays cimport delay_of
 from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, enqueue, push
 from cysim.orders cimport Order, find_order, new_order
 from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, reserve
 from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
 
+# Numbers of commands, by which their latencies are drawn: of one quote always the same, whatever else is sent (B3).
+cdef enum:
+    LOOSE_SLOTS = 1 << 20
+
+cdef inline uint64_t quote_slot(int side, int64_t level) noexcept nogil:
+    return <uint64_t>(2 * level + (0 if side == BUY else 1))
+
+cdef inline uint64_t loose_slot(Venue* venue) noexcept nogil:
+    venue.loose_count = venue.loose_count + 1 if venue.now == venue.loose_ts else 0
+    venue.loose_ts = venue.now
+    return <uint64_t>(LOOSE_SLOTS + venue.loose_count)
+
 # A command leaves the desk: into the queue, or onto the bus when it has latency or must wait for its order (A3).
 cdef inline void send(
     Venue* venue, CommandKind kind, int32_t instrument, int64_t order_id, int32_t index, int64_t px, int64_t qty,
+    uint64_t slot,
 ) noexcept nogil:
-    cdef int64_t latency = venue.cancel_latency if kind == CANCEL else venue.place_latency
+    cdef int64_t latency = delay_of(
+        &venue.cancel_delay if kind == CANCEL else &venue.place_delay, venue.now, slot)
     cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
     cdef bint waits = kind != PLACE and order != NULL and order.on_bus
     cdef Command command
@@ -42,6 +57,7 @@ cdef inline int64_t place(
     Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose, int32_t level,
 ) noexcept nogil:
     cdef int32_t index = new_order(&venue.pool)
+    cdef uint64_t slot = loose_slot(venue) if level < 0 else quote_slot(side, level)
     cdef Order* order
     if index < 0:
         fail(venue, OUT_OF_MEMORY)
@@ -56,7 +72,12 @@ cdef inline int64_t place(
     order.kind = kind
     order.purpose = purpose
     order.live = False
-    send(venue, PLACE, instrument, order.id, index, 0, 0)
+    order.ended = False
+    order.told.px = px
+    order.told.qty = qty
+    order.told.remaining = qty
+    order.told.live = False
+    send(venue, PLACE, instrument, order.id, index, 0, 0, slot)
     return order.id
 
 cdef inline QuoteSlots* slots_of(Instrument* instrument, int side) noexcept nogil:
@@ -76,7 +97,7 @@ cdef inline void send_cancel(Venue* venue, int32_t instrument, int64_t order_id)
             slots = slots_of(&venue.instruments[order.instrument], order.side)
             if slots.items[order.level].order_id == order_id:
                 slots.items[order.level].order_id = 0
-    send(venue, CANCEL, instrument, order_id, index, 0, 0)
+    send(venue, CANCEL, instrument, order_id, index, 0, 0, loose_slot(venue))
 
 cdef inline void send_replace(
     Venue* venue, int32_t instrument, int64_t order_id, int64_t px, int64_t qty,
@@ -90,7 +111,7 @@ cdef inline void send_replace(
             slots = slots_of(&venue.instruments[order.instrument], order.side)
             if slots.items[order.level].order_id == order_id:
                 slots.items[order.level].px = px
-    send(venue, REPLACE, instrument, order_id, index, px, qty)
+    send(venue, REPLACE, instrument, order_id, index, px, qty, loose_slot(venue))
 
 # Makes room for `levels` on both sides.
 cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept nogil:
@@ -119,7 +140,7 @@ cdef inline void withdraw_changed(
         if is_held(venue, slot) and slot.px != wanted_px(px, levels, level):
             order_id = slot.order_id
             slot.order_id = 0
-            send(venue, CANCEL, index, order_id, slot.order, 0, 0)
+            send(venue, CANCEL, index, order_id, slot.order, 0, 0, quote_slot(side, level))
 
 cdef inline void place_wanted(
     Venue* venue, int32_t index, int side, const int64_t* px, int64_t levels, int64_t qty, int kind,

@@ -4,12 +4,19 @@ from libc.string cimport memmove
 
 from cysim.types cimport mmbt_check, reserve
 
+cdef struct Told:        # an order as the strategy knows it
+    int64_t px               # price units; 0: market
+    int64_t qty
+    int64_t remaining
+    bint live
+
 cdef struct Order:
     int64_t id               # from 1; 0: the slot of the pool is free
     int64_t px               # price units; 0: market
     int64_t qty              # lots: filled + remaining
     int64_t remaining        # lots
     int64_t arrival_ts       # when its place command arrives or arrived, ns
+    int64_t ahead            # lots of others that fill before it, under a queue model; -1: not known yet
     int32_t instrument
     int32_t level            # the quote level that sent it; -1: not a quote
     int8_t side
@@ -17,7 +24,9 @@ cdef struct Order:
     int8_t purpose
     int8_t live              # 0: travelling to the venue, 1: resting there
     int8_t on_bus            # its place command waits on the latency bus
-    int8_t _padding[3]
+    int8_t ended             # the venue has finished it, and the strategy has yet to be told
+    int8_t _padding[2]
+    Told told            # what the strategy has been told, where reports travel
 
 cdef struct Resting:         # an order in the queue of one side
     int64_t key              # side x px: the larger, the better for the market
@@ -123,10 +132,13 @@ cdef inline void join(RestingSide* side, int64_t key, int32_t order) noexcept no
     side.items[place].order = order
     side.count += 1
 
+cdef inline void take_out(RestingSide* side, int64_t place) noexcept nogil:
+    side.count -= 1
+    memmove(&side.items[place], &side.items[place + 1], <size_t>(side.count - place) * sizeof(Resting))
+
 cdef inline void leave(RestingSide* side, int64_t key, int32_t order) noexcept nogil:
     cdef int64_t place = first_at(side, key)
     while side.items[place].order != order:
         place += 1
         mmbt_check(place < side.count)
-    side.count -= 1
-    memmove(&side.items[place], &side.items[place + 1], <size_t>(side.count - place) * sizeof(Resting))
+    take_out(side, place)

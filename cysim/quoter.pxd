@@ -1,11 +1,12 @@
 cimport cython
-from libc.math cimport ceil, fabs, floor, rint
+from libc.math cimport ceil, floor
 from libc.stdint cimport int32_t, int64_t
 
 from cysim.book cimport Book, is_valid
 from cysim.desk cimport set_quotes
+from cysim.native cimport NativeStrategy, snap
 from cysim.types cimport LIMIT, in_ticks
-from cysim.venue cimport Instrument, Venue
+from cysim.venue cimport Instrument, Venue, seen_book
 
 cdef enum:
     MAX_LEVELS = 64
@@ -17,9 +18,6 @@ cdef struct QuoterParams:        # the rule of fixed-spread, linear-skew and lad
     int64_t size                 # lots
     int64_t max_position         # lots; NEVER: no limit
     int64_t levels
-
-cdef inline double snap(double ticks) noexcept nogil:
-    return rint(ticks) if fabs(ticks - rint(ticks)) <= 1e-9 else ticks
 
 # A wanted price in ticks as price units; 0, so no quote, when it is no possible price.
 cdef inline int64_t possible_px(double ticks, int64_t tick_units) noexcept nogil:
@@ -36,7 +34,8 @@ cdef inline bint is_repeated(const int64_t* px, int64_t level) noexcept nogil:
 
 cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t index) noexcept nogil:
     cdef Instrument* instrument = &venue.instruments[index]
-    cdef Book* book = &instrument.book
+    cdef Book* book = seen_book(venue, instrument)
+    cdef int64_t position = instrument.told_position if venue.reports_travel else instrument.ledger.position
     cdef int64_t n = instrument.tick_units
     cdef int64_t bid_px[MAX_LEVELS]
     cdef int64_t offer_px[MAX_LEVELS]
@@ -48,7 +47,7 @@ cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t 
         return
     touch_bid = <double>in_ticks(book.bid_px, n)
     touch_ask = <double>in_ticks(book.ask_px, n)
-    reservation_price = (touch_bid + touch_ask) / 2 - params.skew_ticks_per_lot * <double>instrument.ledger.position
+    reservation_price = (touch_bid + touch_ask) / 2 - params.skew_ticks_per_lot * <double>position
     for level in range(params.levels):
         half_spread = params.half_spread_ticks + <double>level * params.step_ticks
         ticks = floor(snap(reservation_price - half_spread))
@@ -72,5 +71,5 @@ cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t 
 
 
 @cython.final
-cdef class Quoter:
+cdef class Quoter(NativeStrategy):
     cdef QuoterParams params

@@ -1,7 +1,9 @@
 from typing import final
 
+from cysim.native import NativeStrategy
+
 @final
-class Quoter:
+class Quoter(NativeStrategy):
     def __init__(
         self,
         half_spread_ticks: float,

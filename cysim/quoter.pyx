@@ -4,11 +4,12 @@ cimport cython
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
+from cysim.native cimport ON_TIMER, NativeStrategy, View
 from cysim.types cimport LIMIT, NEVER
 
 
 @cython.final
-cdef class Quoter:
+cdef class Quoter(NativeStrategy):
     """The native quoting rule of fixed-spread, linear-skew and ladder.
 
     At each timer with a two-sided, uncrossed book, around r = (bid + ask)/2 - skew x position, level i quotes the bid
@@ -54,3 +55,7 @@ cdef class Quoter:
         self.params.size = size
         self.params.levels = levels
         self.params.max_position = NEVER if max_position is None else max_position
+        self.hooks = ON_TIMER
+
+    cdef void on_timer(self, View* view) noexcept nogil:
+        quote_around(&self.params, view.venue, view.instrument)

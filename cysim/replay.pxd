@@ -1,23 +1,18 @@
 from libc.stdint cimport int64_t
 
-from cysim.book cimport Book, apply_quote, is_valid
-from cysim.fills cimport FillRules
+from cysim.book cimport Book, apply_quote
+from cysim.feed cimport all_traded_valid, listens, wakes
+from cysim.fills cimport NO_QUEUE, PROBABLE, FillRules
 from cysim.observe cimport next_observation, observe_before, record_fills_equity
 from cysim.state cimport Simulation
 from cysim.stream cimport Source, check_window, run_end
+from cysim.told cimport hear
 from cysim.types cimport NEVER, OK, PRINTS, QUOTES
 from cysim.venue cimport Instrument, Venue, on_print, on_quote
 
 cdef enum:
     NO_SOURCE = -1               # every source is finished
     NO_DATA = -2                 # one needs its next part
-
-cdef inline bint all_traded_valid(const Simulation* sim) noexcept nogil:
-    cdef int64_t index
-    for index in range(sim.venue.instrument_count):
-        if sim.venue.instruments[index].traded and not is_valid(&sim.venue.instruments[index].book):
-            return False
-    return True
 
 # The source of the next event.
 cdef inline int64_t next_source(Simulation* sim) noexcept nogil:
@@ -136,12 +131,19 @@ cdef inline int64_t quiet_until(Simulation* sim, int64_t due_ts) noexcept nogil:
         source.quiet = row
     return limit_ts
 
+# Under a queue model a row that cannot fill us may still decide about a later one. The probable model counts prints
+# before our order has come, too.
+cdef inline bint queues_move(const Venue* venue) noexcept nogil:
+    return venue.rules.queue == PROBABLE or (venue.rules.queue != NO_QUEUE and venue.pool.known_count > 0)
+
 # Between two wake-ups most rows cannot fill us: leaps over them, taking mids and equity where they are due on the way.
 # Returns whether any row was replayed.
 cdef inline bint leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     cdef int64_t events = sim.tob_events + sim.trade_events
     cdef int64_t limit_ts, observe_ts
     if sim.wants_tob or sim.wants_trades or sim.awaits_start or not sim.in_session:
+        return False
+    if queues_move(&sim.venue):
         return False
     limit_ts = quiet_until(sim, due_ts)
     observe_ts = next_observation(sim)
@@ -156,12 +158,13 @@ cdef inline bint leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     return True
 
 # Replays rows of one source up to `limit_ts`; stops at the first that fills us or that somebody listens to. True: wake.
+# Where quotes travel the rows wake nobody: the strategy's feed does (`must_wake`).
 cdef inline bint replay(Simulation* sim, Source* source, int64_t limit_ts) noexcept nogil:
     cdef Venue* venue = &sim.venue
     cdef Instrument* instrument = &venue.instruments[source.instrument]
     cdef bint listened = sim.wants_tob if source.table == QUOTES else sim.wants_trades
     cdef bint single = listened or source.may_gap or (sim.awaits_start and instrument.traded) \
-        or (not instrument.traded and sim.in_session)
+        or (not instrument.traded and sim.in_session) or (venue.quotes_travel and listens(sim))
     cdef int64_t start = source.pos, end = start + 1 if single else run_end(source, limit_ts)
     cdef int64_t row = start
     cdef bint filled = False
@@ -188,18 +191,15 @@ cdef inline bint replay(Simulation* sim, Source* source, int64_t limit_ts) noexc
         if not sim.in_session:
             sim.in_session = True
             sim.sessions += 1
-        if sim.awaits_start and all_traded_valid(sim):
+        if sim.awaits_start and not venue.quotes_travel and all_traded_valid(sim):
             sim.awaits_start = False
             sim.next_timer = venue.now
     if filled:
         record_fills_equity(sim)
-    if listened:
-        sim.event_table = source.table
-        sim.event_instrument = source.instrument
-        if source.table == PRINTS:
-            sim.event_px = source.bid_px[row - 1]
-            sim.event_qty = source.bid_qty[row - 1]
-            sim.event_aggressor = source.aggressor[row - 1]
-        return True
-    sim.event_instrument = -1
-    return venue.recorder.notice_count > 0
+        if venue.reports_travel:
+            hear(venue)
+    if venue.quotes_travel:
+        sim.event_instrument = -1
+        sim.must_wake = venue.recorder.notice_count > 0
+        return False
+    return wakes(sim, source, row - 1) or venue.recorder.notice_count > 0

@@ -2,9 +2,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, final
 
-from cysim.quoter import Quoter
-
-HOOKS: tuple[str, ...]
+from cysim.delays import Latency
+from cysim.native import NativeStrategy
 
 _Instrument = tuple[str, str, str, Decimal, int, bool, int]
 
@@ -25,10 +24,14 @@ class Simulator:
         trade_touch: bool = False,
         ignore_aggressor: bool = False,
         displayed: bool = False,
+        queue: str | None = None,
+        power: float = 2.0,
         maker_rate: int = 0,
         taker_rate: int = 0,
-        place_latency: int = 0,
-        cancel_latency: int = 0,
+        place_latency: int | Latency = 0,
+        cancel_latency: int | Latency = 0,
+        response_latency: int | Latency = 0,
+        feed_latency: int | Latency | str = 0,
         session_gap: int | None = 3_600_000_000_000,
         interval: int = 0,
         equity_interval: int = 1_000_000_000,
@@ -39,7 +42,7 @@ class Simulator:
         hooks: Mapping[str, Callable[..., object]],
         feed: Callable[[str, str], Sequence[Any] | None],
         sink: _Sink,
-        quoter: Quoter | None = None,
+        native: NativeStrategy | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> None: ...
     def summary(self) -> dict[str, Any]: ...

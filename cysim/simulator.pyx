@@ -7,30 +7,37 @@ the strategy's hooks where the loop stops for them. The loop itself never touche
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
 from cysim.accounts cimport account_of
+from cysim.answers cimport advance_natively, listen_natively
 from cysim.context cimport Context, make_context
+from cysim.delays cimport as_latency, set_delay, takes_time
 from cysim.failures cimport raise_failure
+from cysim.fills cimport NO_QUEUE
+from cysim.hooks cimport PythonHooks
+from cysim.native cimport ON_TIMER, NativeStrategy
 from cysim.orders cimport free_pool
-from cysim.quoter cimport Quoter
+from cysim.parts cimport Parts
 from cysim.recorder cimport (
     EquityRow, FillRow, OrderRow, Recorder, discard_fills, drop_pending_marks, settled_fills,
 )
-from cysim.simulator cimport (
-    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, Wake, advance, apply_commands,
+from cysim.loop cimport (
+    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, Wake, advance,
 )
-from cysim.state cimport Simulation
-from cysim.stream cimport Source, attach
-from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT
+from cysim.state cimport Feed, Simulation
+from cysim.stream cimport Source
+from cysim.types cimport BAD_COMMAND, ENDLESS_ROUNDS, LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT
 from cysim.venue cimport Instrument
-from cysim.views cimport make_fill, make_outcome, make_trade
 
-cdef enum:
-    MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
+cdef enum:                       # streams of random numbers (B3)
+    PLACING = 1
+    CANCELLING = 2
+    RESPONDING = 3
+    FEEDING = 16                 # and one for each table of each instrument
 
-HOOKS = ("on_start", "on_timer", "on_tob", "on_trade", "on_fill", "on_order", "on_end")
+QUEUES = ("front", "back", "prob")
 
 
 @cython.final
@@ -44,10 +51,16 @@ cdef class Simulator:
         value of price_unit x lot x 1e-8, `tick_units` the price units in a tick, `position` is in lots.
     cross_touch, trade_touch, ignore_aggressor, displayed : bool
         The fill rules.
+    queue : str or None
+        Model of the queue at our price: front, back or prob; None where prints at our price are `trade_touch`'s matter.
+    power : float
+        Exponent of prob's power law, above 0 and at most 20.
     maker_rate, taker_rate : int
         Fees in 1e-8 of the value traded; negative for a rebate.
-    place_latency, cancel_latency : int
-        ns.
+    place_latency, cancel_latency, response_latency : int or Latency
+        Of orders and replaces, of cancels, and of fills and outcomes on their way back; ns.
+    feed_latency : int, Latency or str
+        Of quotes and prints to the strategy, ns; 'local' takes the times of receipt, a last column of each part.
     session_gap : int or None
         Silence that ends a session, ns.
     interval : int
@@ -64,50 +77,53 @@ cdef class Simulator:
     """
 
     cdef Simulation sim
-    cdef list _contexts
     cdef list _names
     cdef list _money_units
-    cdef list _parts             # keeps the arrays alive that the sources point into
+    cdef Parts _parts
+    cdef bint _local             # rows become visible when they were received
+    cdef list _latencies         # placing, cancelling, responding, feeding; keeps alive what the delays point into
     cdef bint _started
-    cdef readonly object failed_hook
-    cdef object _feed
+    cdef PythonHooks _hooks
     cdef object _sink
-    cdef object _on_tob
-    cdef object _on_trade
-    cdef object _on_timer
-    cdef object _on_fill
-    cdef object _on_order
 
     def __cinit__(self, *args, **kwargs):
         self.sim.first_ts = NEVER
         self.sim.next_timer = NEVER
         self.sim.next_equity = NEVER
         self.sim.last_grid_ts = NEVER
+        self.sim.venue.loose_ts = -1
+        self.sim.venue.reported_ts = -1
         self.sim.venue.recorder.next_mark_ts = NEVER
         self.sim.until_check = CHECK_EVENTS
+        self._hooks = PythonHooks()
+        self._hooks.sim = &self.sim
 
     def __init__(
         self, instruments, *, bint cross_touch=False, bint trade_touch=False, bint ignore_aggressor=False,
-        bint displayed=False, int64_t maker_rate=0, int64_t taker_rate=0, int64_t place_latency=0,
-        int64_t cancel_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
+        bint displayed=False, str queue=None, double power=2.0, int64_t maker_rate=0, int64_t taker_rate=0,
+        place_latency=0, cancel_latency=0, response_latency=0, feed_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
         int64_t equity_interval=1_000_000_000, bint quotes_first=False,
     ):
         cdef int64_t count = len(instruments), index
         cdef Instrument* state
         cdef Context context
         cdef dict contexts = {}
-        if self._contexts is not None:
+        if self._names is not None:
             raise RuntimeError("a simulator is made once")
-        durations = {"place_latency": place_latency, "cancel_latency": cancel_latency, "interval": interval}
-        for name, value in durations.items():
-            if not 0 <= value < TIME_LIMIT:
-                raise ValueError(f"{name} must be 0 or more and below 2**62 ns, not {value}")
+        if not 0 <= interval < TIME_LIMIT:
+            raise ValueError(f"interval must be 0 or more and below 2**62 ns, not {interval}")
         if not 1_000_000 <= equity_interval < TIME_LIMIT:
             raise ValueError(f"equity_interval must be at least 1 ms, not {equity_interval} ns")
         if session_gap is not None and not 0 < session_gap < TIME_LIMIT:
             raise ValueError(f"session_gap must be positive, or None, not {session_gap}")
         if max(abs(maker_rate), abs(taker_rate)) > 100_000_000:
             raise ValueError("a fee is more than the whole value traded")
+        if queue is not None and queue not in QUEUES:
+            raise ValueError(f"queue must be one of {', '.join(QUEUES)}, or None, not {queue!r}")
+        if queue is not None and trade_touch:
+            raise ValueError("a queue model decides about prints at our price: trade_touch must be off")
+        if not 0 < power <= 20:
+            raise ValueError(f"power must be above 0 and at most 20, not {power}")
         names = [spec[0] for spec in instruments]
         if not count or len(set(names)) != count or names != sorted(names, key=str.encode):
             raise ValueError("instruments must be distinct, at least one, and in the order of their UTF-8 names")
@@ -115,22 +131,33 @@ cdef class Simulator:
         self.sim.venue.rules.trade_touch = trade_touch
         self.sim.venue.rules.ignore_aggressor = ignore_aggressor
         self.sim.venue.rules.displayed = displayed
+        self.sim.venue.rules.queue = NO_QUEUE if queue is None else 1 + QUEUES.index(queue)
+        self.sim.venue.rules.power = power
         self.sim.venue.fees.maker_rate = maker_rate
         self.sim.venue.fees.taker_rate = taker_rate
-        self.sim.venue.place_latency = place_latency
-        self.sim.venue.cancel_latency = cancel_latency
+        self._local = isinstance(feed_latency, str) and feed_latency == "local"
+        self._latencies = [
+            as_latency(name, value) for name, value in (
+                ("place_latency", place_latency), ("cancel_latency", cancel_latency),
+                ("response_latency", response_latency), ("feed_latency", 0 if self._local else feed_latency))]
+        set_delay(&self.sim.venue.place_delay, self._latencies[0], PLACING)
+        set_delay(&self.sim.venue.cancel_delay, self._latencies[1], CANCELLING)
+        set_delay(&self.sim.venue.report_delay, self._latencies[2], RESPONDING)
+        self.sim.venue.reports_travel = takes_time(self._latencies[2])
+        self.sim.venue.quotes_travel = self._local or takes_time(self._latencies[3])
         self.sim.session_gap = NEVER if session_gap is None else session_gap
         self.sim.interval = interval
         self.sim.equity_interval = equity_interval
         self.sim.awaits_start = interval > 0
 
         self._names = names
-        self._contexts = []
         self._money_units = []
-        self._parts = [None] * (2 * count)
         self.sim.venue.instruments = <Instrument*>PyMem_Calloc(count, sizeof(Instrument))
         self.sim.sources = <Source*>PyMem_Calloc(2 * count, sizeof(Source))
-        if self.sim.venue.instruments == NULL or self.sim.sources == NULL:
+        if self.sim.venue.quotes_travel:
+            self.sim.feeds = <Feed*>PyMem_Calloc(2 * count, sizeof(Feed))
+        if self.sim.venue.instruments == NULL or self.sim.sources == NULL \
+                or (self.sim.venue.quotes_travel and self.sim.feeds == NULL):
             raise MemoryError
         self.sim.venue.instrument_count = count
         self.sim.source_count = 2 * count
@@ -149,6 +176,7 @@ cdef class Simulator:
             state.traded = is_traded
             state.ledger.position = position
             state.ledger.opening = position
+            state.told_position = position
             self._money_units.append(money_unit)
             self._set_up_source(index, QUOTES if quotes_first else PRINTS, index)
             self._set_up_source(count + index, PRINTS if quotes_first else QUOTES, index)
@@ -158,7 +186,12 @@ cdef class Simulator:
                 self, &self.sim.venue, <int32_t>index, contexts, name, traded, tick_size, lot_size,
                 self._money_units[index])
             contexts[name] = context
-            self._contexts.append(context)
+            self._hooks.contexts.append(context)
+
+    @property
+    def failed_hook(self):
+        """Name of the hook that raised; None when none has."""
+        return self._hooks.failed
 
     def __dealloc__(self):
         cdef int64_t index
@@ -171,6 +204,8 @@ cdef class Simulator:
             free(instrument.offer_slots.items)
         PyMem_Free(self.sim.venue.instruments)
         PyMem_Free(self.sim.sources)
+        PyMem_Free(self.sim.feeds)
+        free(self.sim.venue.reports.items)
         free_pool(&self.sim.venue.pool)
         free(self.sim.venue.bus.items)
         free(self.sim.venue.queue.items)
@@ -184,9 +219,14 @@ cdef class Simulator:
         source.table = table
         source.instrument = <int32_t>instrument
         source.tick_units = self.sim.venue.instruments[instrument].tick_units
+        if self.sim.feeds != NULL:
+            self.sim.feeds[place].rows = source[0]
+            self.sim.feeds[place].row_ts = -1
+            set_delay(&self.sim.feeds[place].delay, self._latencies[3],
+                      <uint64_t>(FEEDING + 2 * instrument + (0 if table == PRINTS else 1)))
         return 0
 
-    def run(self, hooks, feed, sink, quoter=None, progress=None):
+    def run(self, hooks, feed, sink, NativeStrategy native=None, progress=None):
         """Replays the whole market.
 
         Parameters
@@ -198,8 +238,9 @@ cdef class Simulator:
             'trades' (ts, px, qty, side), contiguous int64 arrays (side int8), or None when there is no more.
         sink : object
             Its methods `fills`, `orders` and `equity` take the recorded rows as bytes (FILL_DTYPE and so on).
-        quoter : Quoter, optional
-            Acts at each timer in place of `on_timer`.
+        native : NativeStrategy, optional
+            Answers the hooks it names in place of Python's. One that answers more than the timer leaves Python
+            `on_start` and `on_end` only.
         progress : callable, optional
             Called with the number of events replayed about every million events.
 
@@ -212,57 +253,48 @@ cdef class Simulator:
         Exception
             Whatever a hook raises; `failed_hook` then names it. Rows recorded so far have been handed to the sink.
         """
-        cdef set unknown = set(hooks) - set(HOOKS)
-        if unknown:
-            raise ValueError(f"unknown hooks: {', '.join(sorted(unknown))}")
         if self._started:
             raise RuntimeError("a simulator runs once: make a new one for another run")
         self._started = True
-        self._feed = feed
+        self._parts = Parts(feed, self._names, self._local)
         self._sink = sink
-        self._on_tob = hooks.get("on_tob")
-        self._on_trade = hooks.get("on_trade")
-        self._on_timer = hooks.get("on_timer")
-        self._on_fill = hooks.get("on_fill")
-        self._on_order = hooks.get("on_order")
-        self.sim.wants_tob = self._on_tob is not None
-        self.sim.wants_trades = self._on_trade is not None
-        self.sim.venue.recorder.notify_fills = self._on_fill is not None
-        self.sim.venue.recorder.notify_orders = self._on_order is not None
-        if quoter is not None:
-            self.sim.quoter = (<Quoter?>quoter).params
-            self.sim.has_quoter = True
-        elif self._on_timer is None:     # nobody to call
+        self._hooks.listen(hooks)
+        if native is not None:
+            listen_natively(&self.sim, native, set(hooks))
+        if "on_timer" not in hooks and (native is None or not native.hooks & ON_TIMER):      # nobody to call
             self.sim.interval = 0
             self.sim.awaits_start = False
         try:
-            self._feed_all()
-            self._call_at_ends("on_start", hooks.get("on_start"))
-            self._drive(progress)
-            self._call_at_ends("on_end", hooks.get("on_end"))
+            self._parts.begin(&self.sim)
+            self._hooks.start()
+            self._drive(native, progress)
+            self._hooks.end()
         finally:
             drop_pending_marks(&self.sim.venue.recorder)
             self._flush()
 
-    cdef int _drive(self, object progress) except -1:
+    cdef int _drive(self, NativeStrategy native, object progress) except -1:
         cdef Wake wake
         cdef Source* source
         # with a hook on every event, giving up the GIL between events would cost more than it gains
-        cdef bint keep_gil = self.sim.wants_tob or self.sim.wants_trades
+        cdef bint keep_gil = native is None and (self.sim.wants_tob or self.sim.wants_trades)
         while True:
             if keep_gil:
                 wake = advance(&self.sim)
-            else:
+            elif native is None:
                 with nogil:
                     wake = advance(&self.sim)
+            else:
+                with nogil:
+                    wake = advance_natively(&self.sim, native)
             if wake == EVENT:
-                self._handle_event()
+                self._hooks.event()
             elif wake == TIMER:
-                self._handle_timer()
+                self._hooks.timer()
             elif wake == NOTICES:
-                self._settle()
+                self._hooks.settle()
             elif wake == STARVED:
-                self._feed_source(self.sim.starved)
+                self._parts.give(&self.sim, self.sim.starved)
             elif wake == FLUSH:
                 self._flush()
             elif wake == CHECK:
@@ -272,129 +304,11 @@ cdef class Simulator:
             elif wake == ENDED:
                 return 0
             else:
-                source = &self.sim.sources[self.sim.starved]
+                if self.sim.venue.status in (BAD_COMMAND, ENDLESS_ROUNDS):
+                    self._hooks.failed = "native code"
+                source = &self.sim.sources[self.sim.starved if self.sim.starved >= 0 else 0]
                 raise_failure(
                     self.sim.venue.status, source, self._names[source.instrument], self.sim.venue.now)
-
-    cdef int _handle_event(self) except -1:
-        cdef Context context
-        self._tell()
-        if self.sim.event_instrument >= 0:
-            context = <Context>self._contexts[self.sim.event_instrument]
-            self.sim.venue.open_for_commands = True
-            try:
-                if self.sim.event_table == QUOTES:
-                    self._on_tob(context)
-                else:
-                    self._on_trade(context, make_trade(
-                        self.sim.venue.now, context.instrument,
-                        <double>self.sim.event_px / <double>self.sim.venue.instruments[
-                            self.sim.event_instrument].tick_units,
-                        self.sim.event_qty, self.sim.event_aggressor))
-            except BaseException:
-                self.failed_hook = "on_tob" if self.sim.event_table == QUOTES else "on_trade"
-                raise
-            finally:
-                self.sim.venue.open_for_commands = False
-        self._settle()
-        return 0
-
-    cdef int _handle_timer(self) except -1:
-        cdef int64_t index
-        self.sim.venue.open_for_commands = True
-        try:
-            for index in range(self.sim.venue.instrument_count):
-                if self.sim.venue.instruments[index].traded:
-                    self._on_timer(<Context>self._contexts[index])
-        except BaseException:
-            self.failed_hook = "on_timer"
-            raise
-        finally:
-            self.sim.venue.open_for_commands = False
-        self._settle()
-        return 0
-
-    # Tells the strategy every outcome that waits; its answers go into the queue.
-    cdef int _tell(self) except -1:
-        cdef int64_t place, row
-        cdef bint is_fill = False
-        cdef Context context
-        if self.sim.venue.recorder.notice_count == 0:
-            return 0
-        self.sim.venue.open_for_commands = True
-        try:
-            for place in range(self.sim.venue.recorder.notice_count):
-                row = self.sim.venue.recorder.notices[place].row
-                is_fill = self.sim.venue.recorder.notices[place].is_fill
-                if is_fill:
-                    context = <Context>self._contexts[self.sim.venue.recorder.fills[row].instrument]
-                    self._on_fill(context, make_fill(
-                        &self.sim.venue.recorder.fills[row], context.instrument, context.money_unit))
-                else:
-                    context = <Context>self._contexts[self.sim.venue.recorder.orders[row].instrument]
-                    self._on_order(context, make_outcome(&self.sim.venue.recorder.orders[row], context.instrument))
-        except BaseException:
-            self.failed_hook = "on_fill" if is_fill else "on_order"
-            raise
-        finally:
-            self.sim.venue.open_for_commands = False
-        self.sim.venue.recorder.notice_count = 0
-        return 0
-
-    # Commands and what they cause, in rounds, until nothing is left to say at this instant.
-    cdef int _settle(self) except -1:
-        cdef int64_t rounds = 0
-        self._tell()
-        while self.sim.venue.queue.count > 0:
-            rounds += 1
-            if rounds > MAX_ROUNDS:
-                self.failed_hook = "on_order" if self._on_order is not None else "on_fill"
-                raise RuntimeError(
-                    f"more than {MAX_ROUNDS} rounds of commands and their outcomes at one instant "
-                    f"({self.sim.venue.now} ns): the strategy answers its own orders without end")
-            apply_commands(&self.sim)
-            self._tell()
-        return 0
-
-    cdef int _call_at_ends(self, str name, object hook) except -1:
-        cdef int64_t index = 0
-        if hook is None:
-            return 0
-        while not self.sim.venue.instruments[index].traded:
-            index += 1
-        try:
-            hook(<Context>self._contexts[index])
-        except BaseException:
-            self.failed_hook = name
-            raise
-        return 0
-
-    cdef int _feed_all(self) except -1:
-        cdef int64_t place
-        cdef int64_t first = NEVER
-        for place in range(self.sim.source_count):
-            self._feed_source(place)
-            if self.sim.sources[place].length > 0 and self.sim.sources[place].ts[0] < first:
-                first = self.sim.sources[place].ts[0]
-        if first != NEVER:
-            self.sim.venue.now = first       # what on_start sees as the time
-        return 0
-
-    cdef int _feed_source(self, int64_t place) except -1:
-        cdef Source* source = &self.sim.sources[place]
-        cdef str table = "tob" if source.table == QUOTES else "trades"
-        part = ()
-        while part is not None and (len(part) == 0 or len(part[0]) == 0):
-            part = self._feed(self._names[source.instrument], table)
-        source.rows_before += source.length
-        source.pos = source.checked = source.length = 0
-        if part is None:
-            source.finished = True
-            self._parts[place] = None
-            return 0
-        attach(source, part, self._names[source.instrument])
-        self._parts[place] = part
-        return 0
 
     cdef int _flush(self) except -1:
         cdef Recorder* recorder = &self.sim.venue.recorder

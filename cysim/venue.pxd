@@ -1,19 +1,23 @@
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cysim.book cimport Book, apply_quote, is_valid
+from cysim.delays cimport Delay, delay_of
 from cysim.fees cimport Fees, fee_of
 from cysim.fills cimport (
-    FillRules, ask_crosses_bid, bid_crosses_offer, fills_bids, fills_offers, print_crosses_bid, print_crosses_offer,
+    NO_QUEUE, PROBABLE, FillRules, ask_crosses_bid, bid_crosses_offer, fills_bids, fills_offers, print_crosses_bid,
+    print_crosses_offer,
 )
 from cysim.latency cimport CANCEL, NEVER_GIVEN, PLACE, Bus, Command, CommandQueue, drop_places
 from cysim.ledger cimport Ledger, book_fill
 from cysim.money cimport money_high, money_low, money_t
-from cysim.orders cimport Order, OrderPool, RestingSide, finish_order, join, leave
+from cysim.orders cimport Order, OrderPool, RestingSide, finish_order, first_at, join, leave, take_out
+from cysim.queues cimport UNKNOWN_AHEAD, ahead_on_joining, requeue
 from cysim.recorder cimport FillRow, OrderRow, Recorder, add_fill, add_order, notify, schedule_marks
+from cysim.reports cimport Report, Reports, add_report
 from cysim.types cimport (
     ACCEPTED, AFTER_REPLACE, BUY, BY_CROSS, BY_TAKING, BY_TRADE, BY_USER, CANCEL_COMMAND, CANCELLED, FOK,
     FOK_UNFILLABLE, GTC, IOC, MARKET, MONEY_OVERFLOW, NEVER, NO_REASON, OK, OUT_OF_MEMORY, POST_ONLY,
-    POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, SELF_MATCH, TOO_LATE,
+    POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, SELF_MATCH, SELL, TOO_LATE,
     UNFILLED_REST, UNKNOWN, in_ticks, mmbt_check, reserve,
 )
 
@@ -36,6 +40,9 @@ cdef struct Instrument:
     int64_t best_offer_px        # of our resting offers; NEVER: none
     int64_t tick_units           # price units in a tick
     Ledger ledger
+    Book seen                    # the book as the strategy sees it, where quotes take time to reach it
+    money_t told_cash            # what the strategy has been told, where reports take time
+    int64_t told_position
     QuoteSlots bid_slots
     QuoteSlots offer_slots
     bint traded                  # else watched only
@@ -51,11 +58,20 @@ cdef struct Venue:
     CommandQueue queue
     Recorder recorder
     int64_t now                  # ns
-    int64_t place_latency        # ns
-    int64_t cancel_latency       # ns
+    Delay place_delay            # of orders and replaces
+    Delay cancel_delay
+    Delay report_delay
+    Reports reports
+    int64_t told_ts              # when the last report reaches the strategy: none overtakes another
+    int64_t reported_ts          # the instant of the last report, and how many it has had
+    int64_t reported_count
+    int64_t loose_ts             # the instant of the last command that is no quote, and how many it has had
+    int64_t loose_count
     int64_t sent                 # commands, ever
     int64_t placed               # lots of all orders accepted, for the fill ratio
     int64_t too_late             # cancels and replaces that found nothing to change
+    bint reports_travel          # else the strategy knows at once
+    bint quotes_travel           # else the strategy sees the book itself
     bint open_for_commands       # a hook that may trade is running
     int status
 
@@ -75,10 +91,39 @@ cdef inline void refresh_best(Instrument* instrument) noexcept nogil:
     instrument.best_bid_px = bids.items[bids.count - 1].key if bids.count > 0 else 0
     instrument.best_offer_px = -offers.items[offers.count - 1].key if offers.count > 0 else NEVER
 
+# The book as the strategy sees it.
+cdef inline Book* seen_book(const Venue* venue, Instrument* instrument) noexcept nogil:
+    return &instrument.seen if venue.quotes_travel else &instrument.book
+
+# A fill or an outcome sets out to the strategy: NULL when out of memory.
+cdef inline Report* send_report(Venue* venue, int32_t order, bint is_last) noexcept nogil:
+    cdef Report* report = add_report(&venue.reports)
+    cdef int64_t told_ts
+    if report == NULL:
+        fail(venue, OUT_OF_MEMORY)
+        return NULL
+    venue.reported_count = venue.reported_count + 1 if venue.now == venue.reported_ts else 0
+    venue.reported_ts = venue.now
+    told_ts = venue.now + delay_of(&venue.report_delay, venue.now, <uint64_t>venue.reported_count)
+    if told_ts > venue.told_ts:
+        venue.told_ts = told_ts
+    report.told_ts = venue.told_ts
+    report.order = order
+    report.is_last = is_last
+    return report
+
+# The venue is done with an order; where reports travel the strategy still counts on it.
+cdef inline void end_order(Venue* venue, int32_t index) noexcept nogil:
+    if venue.reports_travel:
+        venue.pool.orders[index].ended = True
+    else:
+        finish_order(&venue.pool, index)
+
 cdef inline void write_outcome(
-    Venue* venue, const Order* order, int64_t order_id, int32_t instrument, int status, int reason,
+    Venue* venue, int32_t index, const Order* order, int64_t order_id, int32_t instrument, int status, int reason,
 ) noexcept nogil:
     cdef OrderRow* row = add_order(&venue.recorder)
+    cdef Report* report
     if row == NULL:
         fail(venue, OUT_OF_MEMORY)
         return
@@ -101,11 +146,17 @@ cdef inline void write_outcome(
         row.side = order.side
         row.kind = order.kind
         row.purpose = order.purpose
-    if not notify(&venue.recorder, False, venue.recorder.order_count - 1):
+    if venue.reports_travel:
+        report = send_report(venue, index, status == REJECTED or status == CANCELLED)
+        if report != NULL:
+            report.is_fill = False
+            report.outcome = row[0]
+    elif not notify(&venue.recorder, False, venue.recorder.order_count - 1):
         fail(venue, OUT_OF_MEMORY)
 
-cdef inline void record_outcome(Venue* venue, const Order* order, int status, int reason) noexcept nogil:
-    write_outcome(venue, order, order.id, order.instrument, status, reason)
+cdef inline void record_outcome(Venue* venue, int32_t index, int status, int reason) noexcept nogil:
+    cdef Order* order = &venue.pool.orders[index]
+    write_outcome(venue, index, order, order.id, order.instrument, status, reason)
 
 # Takes a resting order out of its queue and forgets it.
 cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
@@ -121,6 +172,7 @@ cdef inline void fill(
     cdef Instrument* instrument = &venue.instruments[order.instrument]
     cdef bint took = reason == BY_TAKING
     cdef FillRow* row
+    cdef Report* report
     cdef money_t fee
     cdef int horizon
     mmbt_check(0 < qty <= order.remaining)
@@ -151,7 +203,13 @@ cdef inline void fill(
     row.purpose = order.purpose
     row._padding = 0
     schedule_marks(&venue.recorder)
-    if not notify(&venue.recorder, True, venue.recorder.fill_count - 1):
+    if venue.reports_travel:
+        report = send_report(venue, index, order.remaining == 0)
+        if report != NULL:
+            report.is_fill = True
+            report.fill = row[0]
+            report.cash = instrument.ledger.cash
+    elif not notify(&venue.recorder, True, venue.recorder.fill_count - 1):
         fail(venue, OUT_OF_MEMORY)
 
 # Fills the best order of a side with all it wants, or with what is left; True when it is complete.
@@ -166,8 +224,55 @@ cdef inline bint fill_best(
     if order.remaining > 0:
         return False
     side.count -= 1
-    finish_order(&venue.pool, index)
+    end_order(venue, index)
     return True
+
+# A quote update moves the queues our orders stand in, before the book forgets what it displayed (F4).
+cdef inline void requeue_all(
+    Venue* venue, Instrument* instrument, int64_t bid_px, int64_t bid_qty, int64_t ask_px, int64_t ask_qty,
+) noexcept nogil:
+    cdef Book* book = &instrument.book
+    requeue(&venue.rules, venue.pool.orders, &instrument.bids, BUY, book.bid_px, book.bid_qty, book.bid_printed,
+            bid_px, bid_qty)
+    requeue(&venue.rules, venue.pool.orders, &instrument.offers, SELL, book.ask_px, book.ask_qty, book.ask_printed,
+            ask_px, ask_qty)
+    book.bid_printed = 0
+    book.ask_printed = 0
+
+# A print at the very price of orders of ours. They stand one behind another: ahead of each is at least what is ahead of
+# the earlier ones, and what ours before it got of the print is gone (F4, F5). Without that a later order could fill
+# where the earlier one does not, and the queue models would not bound each other.
+cdef inline void fill_queued(
+    Venue* venue, Instrument* instrument, int side, int64_t px, int64_t qty, int64_t* left, int64_t mid2,
+) noexcept nogil:
+    cdef RestingSide* resting = side_of(instrument, side)
+    cdef int64_t place = first_at(resting, key_of(side, px) + 1) - 1
+    cdef int64_t reach = qty, passed, given
+    cdef int32_t index
+    cdef Order* order
+    while place >= 0 and resting.items[place].key == key_of(side, px):
+        index = resting.items[place].order
+        order = &venue.pool.orders[index]
+        if order.ahead == UNKNOWN_AHEAD:
+            reach = 0
+        else:
+            passed = order.ahead if order.ahead < qty else qty
+            order.ahead -= passed
+            if qty - passed < reach:
+                reach = qty - passed
+        given = 0
+        if reach > 0:
+            given = reach - (qty - left[0]) if venue.rules.displayed else order.remaining
+            if given > order.remaining:
+                given = order.remaining
+        if given > 0:
+            left[0] -= given
+            fill(venue, index, px, given, BY_TRADE, mid2)
+            if order.remaining == 0:
+                take_out(resting, place)
+                end_order(venue, index)
+        place -= 1
+    refresh_best(instrument)
 
 # A quote update: book, then rule 1 (F1, F2, F3). Returns whether anything filled.
 cdef inline bint on_quote(
@@ -177,6 +282,8 @@ cdef inline bint on_quote(
     cdef FillRules* rules = &venue.rules
     cdef int64_t mid2_before = book.mid2
     cdef int64_t left, offered
+    if rules.queue != NO_QUEUE:
+        requeue_all(venue, instrument, bid_px, bid_qty, ask_px, ask_qty)
     apply_quote(book, bid_px, bid_qty, ask_px, ask_qty)
     if bid_px < instrument.best_offer_px and (ask_px > instrument.best_bid_px or ask_qty == 0):
         return False
@@ -206,16 +313,25 @@ cdef inline bint on_print(Venue* venue, Instrument* instrument, int64_t px, int6
     cdef int64_t mid2 = instrument.book.mid2
     cdef int64_t budget = qty if rules.displayed else NEVER
     cdef int64_t left = budget
+    if rules.queue == PROBABLE:
+        if px == instrument.book.bid_px:
+            instrument.book.bid_printed += qty
+        if px == instrument.book.ask_px:
+            instrument.book.ask_printed += qty
     if px < instrument.best_offer_px and px > instrument.best_bid_px:
         return False
     if fills_offers(rules, aggressor):
         while left > 0 and instrument.offers.count > 0 and print_crosses_offer(rules, px, instrument.best_offer_px):
             fill_best(venue, &instrument.offers, &left, BY_TRADE, mid2)
             refresh_best(instrument)
+        if rules.queue != NO_QUEUE:
+            fill_queued(venue, instrument, SELL, px, qty, &left, mid2)
     if fills_bids(rules, aggressor):
         while left > 0 and instrument.bids.count > 0 and print_crosses_bid(rules, px, instrument.best_bid_px):
             fill_best(venue, &instrument.bids, &left, BY_TRADE, mid2)
             refresh_best(instrument)
+        if rules.queue != NO_QUEUE:
+            fill_queued(venue, instrument, BUY, px, qty, &left, mid2)
     return left < budget
 
 # At or beyond the best resting order of ours on the other side (A2).
@@ -239,19 +355,19 @@ cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
 
     order.on_bus = False
     if (order.kind != MARKET or display > 0) and meets_own(instrument, side, reach):
-        record_outcome(venue, order, REJECTED, SELF_MATCH)
-        finish_order(&venue.pool, index)
+        record_outcome(venue, index, REJECTED, SELF_MATCH)
+        end_order(venue, index)
         return
     if order.kind == POST_ONLY and marketable:
-        record_outcome(venue, order, REJECTED, POST_ONLY_MARKETABLE)
-        finish_order(&venue.pool, index)
+        record_outcome(venue, index, REJECTED, POST_ONLY_MARKETABLE)
+        end_order(venue, index)
         return
     if order.kind == FOK and not (marketable and display - taken >= order.remaining):
-        record_outcome(venue, order, REJECTED, FOK_UNFILLABLE)
-        finish_order(&venue.pool, index)
+        record_outcome(venue, index, REJECTED, FOK_UNFILLABLE)
+        end_order(venue, index)
         return
 
-    record_outcome(venue, order, ACCEPTED, reason)
+    record_outcome(venue, index, ACCEPTED, reason)
     if reason == NO_REASON:
         venue.placed += order.qty
     if marketable:
@@ -263,7 +379,7 @@ cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
                 book.bid_taken += qty
             fill(venue, index, touch, qty, BY_TAKING, book.mid2)
     if order.remaining == 0:
-        finish_order(&venue.pool, index)
+        end_order(venue, index)
     elif order.kind in (GTC, POST_ONLY):
         if not reserve(
             <void**>&side_of(instrument, side).items, &side_of(instrument, side).capacity,
@@ -272,24 +388,29 @@ cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
             fail(venue, OUT_OF_MEMORY)
             return
         order.live = True
+        if side == BUY:
+            order.ahead = ahead_on_joining(&venue.rules, side, order.px, book.bid_px, book.bid_qty)
+        else:
+            order.ahead = ahead_on_joining(&venue.rules, side, order.px, book.ask_px, book.ask_qty)
         join(side_of(instrument, side), key_of(side, order.px), index)
         refresh_best(instrument)
     else:
-        record_outcome(venue, order, CANCELLED, UNFILLED_REST)
-        finish_order(&venue.pool, index)
+        record_outcome(venue, index, CANCELLED, UNFILLED_REST)
+        end_order(venue, index)
 
 # A cancel or replace of an order that is finished, or of an id never given.
 cdef inline void report_missing(Venue* venue, const Command* command) noexcept nogil:
     venue.too_late += 1
     write_outcome(
-        venue, NULL, command.order_id, command.instrument, UNKNOWN if command.order == NEVER_GIVEN else TOO_LATE,
+        venue, -1, NULL, command.order_id, command.instrument, UNKNOWN if command.order == NEVER_GIVEN else TOO_LATE,
         CANCEL_COMMAND if command.kind == CANCEL else REPLACE_COMMAND)
 
 cdef inline void cancel(Venue* venue, int32_t index, int reason) noexcept nogil:
     if venue.pool.orders[index].live:
         remove_resting(venue, index)
-    record_outcome(venue, &venue.pool.orders[index], CANCELLED, reason)
-    finish_order(&venue.pool, index)
+    venue.pool.orders[index].on_bus = False
+    record_outcome(venue, index, CANCELLED, reason)
+    end_order(venue, index)
 
 # A replace reaches the venue (A3): the place in the queue is kept only for the same price and no more quantity.
 cdef inline void replace(Venue* venue, int32_t index, int64_t px, int64_t qty) noexcept nogil:
@@ -302,7 +423,7 @@ cdef inline void replace(Venue* venue, int32_t index, int64_t px, int64_t qty) n
     order.qty = filled + qty
     order.remaining = qty
     if keeps_place:
-        record_outcome(venue, order, ACCEPTED, AFTER_REPLACE)
+        record_outcome(venue, index, ACCEPTED, AFTER_REPLACE)
         return
     order.live = False
     arrive(venue, index, AFTER_REPLACE)
@@ -311,7 +432,8 @@ cdef inline void replace(Venue* venue, int32_t index, int64_t px, int64_t qty) n
 cdef inline void execute(Venue* venue, const Command* command) noexcept nogil:
     if command.kind == PLACE:
         arrive(venue, command.order, NO_REASON)
-    elif command.order < 0 or venue.pool.orders[command.order].id != command.order_id:
+    elif command.order < 0 or venue.pool.orders[command.order].id != command.order_id \
+            or venue.pool.orders[command.order].ended:
         report_missing(venue, command)
     elif command.kind == CANCEL:
         cancel(venue, command.order, BY_USER)
@@ -320,6 +442,12 @@ cdef inline void execute(Venue* venue, const Command* command) noexcept nogil:
 
 # Cancels every order, resting and travelling, by id; cancels and replaces under way stay on the bus.
 cdef inline void cancel_all(Venue* venue, int reason) noexcept nogil:
+    cdef int64_t place = 0
+    cdef int32_t index
     drop_places(&venue.bus)
-    while venue.pool.known_count > 0:
-        cancel(venue, venue.pool.known[0].order, reason)
+    while place < venue.pool.known_count:
+        index = venue.pool.known[place].order
+        if venue.reports_travel:
+            place += 1           # the strategy counts on it until it is told
+        if not venue.pool.orders[index].ended:
+            cancel(venue, index, reason)

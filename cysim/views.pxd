@@ -47,5 +47,5 @@ cdef class Trade:
 cdef object exact_money(object units, object money_unit)
 cdef Fill make_fill(const FillRow* source, str instrument, object money_unit)
 cdef Order make_outcome(const OrderRow* source, str instrument)
-cdef Order make_open_order(const OrderState* state, str instrument, int64_t tick_units)
+cdef Order make_open_order(const OrderState* state, str instrument, int64_t tick_units, bint told)
 cdef Trade make_trade(int64_t ts, str instrument, double px, int64_t qty, int side)

@@ -142,17 +142,18 @@ cdef Order make_outcome(const OrderRow* source, str instrument):
     return order
 
 
-cdef Order make_open_order(const OrderState* state, str instrument, int64_t tick_units):
+# `told`: as the strategy knows it, which is behind the venue where reports travel.
+cdef Order make_open_order(const OrderState* state, str instrument, int64_t tick_units, bint told):
     cdef Order order = Order.__new__(Order)
     order.id = state.id
     order.instrument = instrument
     order.side = state.side
-    order.px = state.px // tick_units
-    order.qty = state.qty
-    order.remaining = state.remaining
+    order.px = (state.told.px if told else state.px) // tick_units
+    order.qty = state.told.qty if told else state.qty
+    order.remaining = state.told.remaining if told else state.remaining
     order.kind = KINDS[state.kind]
     order.purpose = PURPOSES[state.purpose]
-    order.status = "live" if state.live else "travelling"
+    order.status = "live" if (state.told.live if told else state.live) else "travelling"
     order.reason = ""
     return order
 

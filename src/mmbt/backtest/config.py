@@ -17,27 +17,35 @@ HOUR_NS = 3600 * 10**9
 PRESETS: dict[str, dict[str, str]] = {
     "seed": {"cross": "through", "trade": "through", "aggressor": "auto", "size": "full"},
     "conservative": {"cross": "through", "trade": "through", "aggressor": "auto", "size": "displayed"},
+    "queue": {"cross": "through", "trade": "queue", "aggressor": "auto", "size": "displayed"},
     "optimistic": {"cross": "touch", "trade": "touch", "aggressor": "ignore", "size": "full"},
 }
 
 _OPTIONS = {
     "cross": ("through", "touch"),
-    "trade": ("through", "touch"),
+    "trade": ("through", "touch", "queue"),
     "aggressor": ("auto", "ignore"),
     "size": ("full", "displayed"),
+    "queue": ("front", "back", "prob"),
+    "power": (),
 }
 
 
 class FillRules(BaseModel):
-    """When a resting order of ours fills, always at its own price (docs: fill rules)."""
+    """When a resting order of ours fills, always at its own price (docs: fill rules).
+
+    `queue` is the model of the queue at our price under ``trade="queue"``, and `power` the exponent of ``prob``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     preset: str = "seed"
     cross: Literal["through", "touch"] = "through"
-    trade: Literal["through", "touch"] = "through"
+    trade: Literal["through", "touch", "queue"] = "through"
     aggressor: Literal["auto", "ignore"] = "auto"
     size: Literal["full", "displayed"] = "full"
+    queue: Literal["front", "back", "prob"] = "back"
+    power: Annotated[float, Field(gt=0, le=20)] = 2.0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -55,28 +63,40 @@ class FillRules(BaseModel):
             if name not in _OPTIONS:
                 raise UsageError(f"unknown fill option {name!r}{did_you_mean(name, _OPTIONS) or '.'} "
                                  f"Options: {', '.join(_OPTIONS)}")
-            _refuse_queues(name, value)
-            if value not in _OPTIONS[name]:
-                raise UsageError(f"fill option {name} must be {' or '.join(_OPTIONS[name])}, not {value!r}")
-            options[name] = value
+            options[name] = _power(value) if name == "power" else _choice(name, value)
+        if options["trade"] != "queue" and options.keys() & {"queue", "power"}:
+            raise UsageError(f"fill options queue and power need trade=queue, which the preset queue has; {preset!r} "
+                             f"with trade={options['trade']} never looks at queues")
         return cls.model_validate({"preset": preset, **options})
 
     def __str__(self) -> str:
-        return f"{self.preset} (cross={self.cross}, trade={self.trade}, aggressor={self.aggressor}, size={self.size})"
+        queue = f", queue={self.queue}" if self.trade == "queue" else ""
+        power = f", power={self.power:g}" if queue and self.queue == "prob" else ""
+        return (f"{self.preset} (cross={self.cross}, trade={self.trade}, aggressor={self.aggressor}, size={self.size}"
+                f"{queue}{power})")
 
 
-def _preset(name: str) -> dict[str, str]:
-    _refuse_queues(name, name)
+def _preset(name: str) -> dict[str, Any]:
     if name not in PRESETS:
         raise UsageError(f"unknown fill preset {name!r}{did_you_mean(name, PRESETS) or '.'} "
                          f"Presets: {', '.join(PRESETS)}")
     return dict(PRESETS[name])
 
 
-def _refuse_queues(name: str, value: str) -> None:
-    if value == "queue" and name in ("queue", "trade"):
-        raise UsageError("fills by queue position need a queue model, which this version does not have yet: "
-                         "choose trade=through or trade=touch, which bound it from below and above")
+def _choice(name: str, value: str) -> str:
+    if value not in _OPTIONS[name]:
+        raise UsageError(f"fill option {name} must be {' or '.join(_OPTIONS[name])}, not {value!r}")
+    return value
+
+
+def _power(value: str) -> float:
+    try:
+        power = float(value)
+    except ValueError:
+        power = 0.0
+    if not 0 < power <= 20:
+        raise UsageError(f"fill option power must be a number above 0 and at most 20, not {value!r}")
+    return power
 
 
 def _duration(value: Any) -> Any:

@@ -101,7 +101,7 @@ def run_backtest(
 
     hooks = {name: getattr(strategy, name) for name in HOOKS if type(strategy).overrides(name)}
     try:
-        simulator.run(hooks, _feeder(market), recording, strategy.native_quoter(), progress)
+        simulator.run(hooks, _feeder(market), recording, strategy.native(), progress)
     except KeyboardInterrupt:
         raise RunInterrupted(result(False)) from None
     except Exception as error:
@@ -144,6 +144,8 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         trade_touch=config.fills.trade == "touch",
         ignore_aggressor=config.fills.aggressor == "ignore",
         displayed=config.fills.size == "displayed",
+        queue=config.fills.queue if config.fills.trade == "queue" else None,
+        power=config.fills.power,
         maker_rate=config.maker_rate,
         taker_rate=config.taker_rate,
         place_latency=config.place_latency,

@@ -66,7 +66,7 @@ def _stray(word: str) -> str:
     metavar="PRESET[,K=V]...",
     default="seed",
     show_default=True,
-    help="Fill rules: seed, conservative or optimistic; options cross, trade, aggressor and size.",
+    help="Fill rules: seed, conservative, queue or optimistic; options cross, trade, aggressor, size, queue and power.",
 )
 @click.option(
     "--latency",

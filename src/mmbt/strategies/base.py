@@ -27,7 +27,7 @@ from mmbt.errors import did_you_mean
 from mmbt.units import duration_ns
 
 if TYPE_CHECKING:
-    from cysim import Context, Fill, Order, Quoter, Trade
+    from cysim import Context, Fill, NativeStrategy, Order, Trade
 
 __all__ = ["HOOKS", "Strategy", "StrategyParams"]
 
@@ -116,8 +116,8 @@ class Strategy:
         """Whether the class overrides the hook of that name."""
         return getattr(cls, hook) is not getattr(Strategy, hook)
 
-    def native_quoter(self) -> Quoter | None:
-        """The native quoter that acts at each timer in place of `on_timer`; None for strategies written in Python."""
+    def native(self) -> NativeStrategy | None:
+        """The native code that answers in place of this object's hooks; None for strategies written in Python."""
         return None
 
     def on_start(self, ctx: Context) -> None:

@@ -38,7 +38,7 @@ class LinearSkew(Strategy):
         interval: Interval = Field("100ms", description="time between two looks at the market")
         max_position: PositionLimit = Field(None, description="stop bidding here, and offering at its negative")
 
-    def native_quoter(self) -> Quoter:
+    def native(self) -> Quoter:
         """The native quoter that does the work."""
         from cysim import Quoter
 

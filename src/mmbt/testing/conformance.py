@@ -85,10 +85,10 @@ class StrategyConformance:
     def make_reference(self) -> Strategy:
         """A fresh instance for the reference simulator, which knows no native code.
 
-        A strategy with a native quoter is restated from its parameters of the quoter's names; override this for others.
+        A strategy with native code is restated from its parameters of the quoter's names; override this for others.
         """
         strategy = self.make_strategy()
-        if strategy.native_quoter() is None:
+        if strategy.native() is None:
             return strategy
         from mmbt.testing.reference import ReferenceQuoter
 

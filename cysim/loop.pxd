@@ -4,10 +4,11 @@ from cysim.latency cimport Command, pop
 from cysim.observe cimport (
     next_observation, observe_before, record_equity_of_all, record_fills_equity, skip_silence,
 )
-from cysim.quoter cimport quote_around
+from cysim.feed cimport all_traded_valid, catch_up, listens, next_feed, show_row
 from cysim.recorder cimport drop_pending_marks, settled_fills
 from cysim.replay cimport NO_DATA, NO_SOURCE, leap, next_source, replay, turn_until
 from cysim.state cimport Simulation
+from cysim.told cimport forget_orders, hear, next_report
 from cysim.types cimport NEVER, OK, RUN_END, SESSION_END
 from cysim.venue cimport cancel_all, execute
 
@@ -29,12 +30,16 @@ cdef enum:
 cdef inline void end_session(Simulation* sim, int64_t next_ts) noexcept nogil:
     cdef int64_t end_ts = sim.last_traded_ts + sim.session_gap
     observe_before(sim, end_ts)
+    sim.session_end = end_ts
+    sim.seen_since_end = False
     sim.silence_end = next_ts
     if sim.next_equity > end_ts:
         skip_silence(sim)
     drop_pending_marks(&sim.venue.recorder)
     sim.venue.now = end_ts
     cancel_all(&sim.venue, SESSION_END)
+    if sim.venue.reports_travel:
+        hear(&sim.venue)
     sim.next_timer = NEVER
     sim.in_session = False
     sim.awaits_start = sim.interval > 0
@@ -49,6 +54,7 @@ cdef inline void end_run(Simulation* sim) noexcept nogil:
     sim.venue.recorder.notify_fills = False
     sim.venue.recorder.notify_orders = False
     cancel_all(&sim.venue, RUN_END)
+    forget_orders(&sim.venue)
     sim.venue.bus.count = 0
     if sim.last_grid_ts != sim.last_ts:
         record_equity_of_all(sim, sim.last_ts)
@@ -60,6 +66,8 @@ cdef inline void deliver_commands(Simulation* sim) noexcept nogil:
         command = pop(&sim.venue.bus)
         execute(&sim.venue, &command)
         record_fills_equity(sim)
+    if sim.venue.reports_travel:
+        hear(&sim.venue)
 
 # The commands without latency, in the order sent; each is a step of its own.
 cdef inline void apply_commands(Simulation* sim) noexcept nogil:
@@ -68,13 +76,8 @@ cdef inline void apply_commands(Simulation* sim) noexcept nogil:
         execute(&sim.venue, &sim.venue.queue.items[place])
         record_fills_equity(sim)
     sim.venue.queue.count = 0
-
-cdef inline void quote_all(Simulation* sim) noexcept nogil:
-    cdef int32_t index
-    for index in range(<int32_t>sim.venue.instrument_count):
-        if sim.venue.instruments[index].traded:
-            quote_around(&sim.quoter, &sim.venue, index)
-    apply_commands(sim)
+    if sim.venue.reports_travel:
+        hear(&sim.venue)
 
 cdef inline int64_t next_due(const Simulation* sim) noexcept nogil:
     cdef int64_t due = sim.venue.bus.items[0].arrival_ts if sim.venue.bus.count > 0 else NEVER
@@ -84,11 +87,57 @@ cdef inline bint must_flush(const Simulation* sim) noexcept nogil:
     return settled_fills(&sim.venue.recorder) >= FLUSH_ROWS or sim.venue.recorder.order_count >= FLUSH_ROWS \
         or sim.venue.recorder.equity_count >= FLUSH_ROWS
 
-# Runs until somebody must be woken, and says why. Everything of an instant happens in the order of O3.
+# Brings the strategy's books up to what is visible before `until_ts`, where no row wakes it. False: STARVED.
+cdef inline bint show_until(Simulation* sim, int64_t until_ts) noexcept nogil:
+    return not sim.venue.quotes_travel or listens(sim) or catch_up(sim, until_ts)
+
+# The next news for the strategy: a report, or else the row of `feed[0]`. Only where something travels. False: STARVED.
+cdef inline bint next_news(Simulation* sim, int64_t* news_ts, int64_t* feed) noexcept nogil:
+    cdef int64_t index
+    news_ts[0] = next_report(&sim.venue)
+    feed[0] = -1
+    if sim.venue.quotes_travel and listens(sim):
+        index = next_feed(sim)
+        if sim.starved >= 0:
+            return False
+        if index >= 0 and sim.feeds[index].visible_ts < news_ts[0]:
+            news_ts[0] = sim.feeds[index].visible_ts
+            feed[0] = index
+    return True
+
+# A row becomes visible; returns whether it wakes the strategy. Rows of a session that is over start no timers.
+cdef inline bint show_news(Simulation* sim, int64_t feed) noexcept nogil:
+    cdef bint woken = show_row(sim, feed)
+    cdef bint traded = sim.venue.instruments[sim.feeds[feed].rows.instrument].traded
+    if traded and sim.feeds[feed].row_ts >= sim.session_end:
+        sim.seen_since_end = True
+    if traded and sim.awaits_start and sim.seen_since_end and all_traded_valid(sim):
+        sim.awaits_start = False
+        sim.next_timer = sim.venue.now
+    return woken
+
+# Outcomes wait: with the row that becomes visible at this very instant, if one does, they are told (O2). False: STARVED.
+cdef inline bint show_with_outcomes(Simulation* sim) noexcept nogil:
+    cdef int64_t feed
+    if not listens(sim):
+        return catch_up(sim, sim.venue.now + 1)
+    feed = next_feed(sim)
+    if feed >= 0 and sim.feeds[feed].visible_ts <= sim.venue.now:
+        show_news(sim, feed)
+    return sim.starved < 0
+
+# Runs until somebody must be woken, and says why. Everything of an instant happens in the order of O3 and O5: reports,
+# rows of the past that become visible, rows that happen, commands that arrive, timers.
 cdef inline Wake advance(Simulation* sim) noexcept nogil:
-    cdef int64_t index, row_ts, due_ts, step_ts, limit_ts, observe_ts
+    cdef int64_t index, row_ts, due_ts, step_ts, limit_ts, observe_ts, news_ts = NEVER, feed = -1
     cdef int64_t traded
+    cdef bint travels = sim.venue.reports_travel or sim.venue.quotes_travel
     while sim.venue.status == OK:
+        if sim.must_wake:
+            if not show_with_outcomes(sim):
+                return STARVED
+            sim.must_wake = False
+            return EVENT
         if sim.until_check <= 0:
             sim.until_check = CHECK_EVENTS
             return CHECK
@@ -99,14 +148,22 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             break
         if index == NO_DATA:
             return STARVED
+        if travels and not next_news(sim, &news_ts, &feed):
+            return STARVED
         due_ts = next_due(sim)
         row_ts = sim.sources[index].ts[sim.sources[index].pos] if index >= 0 else NEVER
         step_ts = row_ts if row_ts <= due_ts else due_ts
-        if index == NO_SOURCE and due_ts > sim.last_ts:
+        if news_ts < step_ts:
+            step_ts = news_ts
+        if index == NO_SOURCE and step_ts > sim.last_ts:
+            if not show_until(sim, sim.last_ts + 1):
+                return STARVED
             end_run(sim)
             return ENDED if sim.venue.status == OK else FAILED
         if sim.in_session and row_ts != NEVER and sim.session_gap != NEVER \
                 and step_ts - sim.last_traded_ts >= sim.session_gap:
+            if not show_until(sim, sim.last_traded_ts + sim.session_gap):
+                return STARVED
             end_session(sim, row_ts)
             if sim.venue.recorder.notice_count > 0:
                 sim.event_instrument = -1
@@ -119,17 +176,31 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
         if observe_ts < step_ts:
             observe_before(sim, step_ts)
             continue
-        if row_ts <= due_ts:
-            if leap(sim, due_ts):
+        if news_ts == step_ts:
+            sim.venue.now = news_ts
+            if feed >= 0:
+                if show_news(sim, feed):
+                    return EVENT
                 continue
-            limit_ts = turn_until(sim, index)
-            if due_ts < limit_ts:
-                limit_ts = due_ts
+            if not show_until(sim, news_ts):
+                return STARVED
+            hear(&sim.venue)
+            if sim.venue.recorder.notice_count > 0:
+                return NOTICES
+            continue
+        if row_ts <= due_ts:
+            limit_ts = due_ts if due_ts < news_ts else news_ts - 1
+            if leap(sim, limit_ts):
+                continue
+            if turn_until(sim, index) < limit_ts:
+                limit_ts = turn_until(sim, index)
             if observe_ts < limit_ts:
                 limit_ts = observe_ts
             if replay(sim, &sim.sources[index], limit_ts):
                 return EVENT
             continue
+        if not show_until(sim, due_ts + 1):
+            return STARVED
         sim.venue.now = due_ts
         sim.until_check -= 1
         if sim.venue.bus.count > 0 and sim.venue.bus.items[0].arrival_ts == due_ts:
@@ -142,9 +213,5 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
         for index in range(sim.venue.instrument_count):
             traded += sim.venue.instruments[index].traded
         sim.decisions += traded
-        if not sim.has_quoter:
-            return TIMER
-        quote_all(sim)
-        if sim.venue.recorder.notice_count > 0:
-            return NOTICES
+        return TIMER
     return FAILED
