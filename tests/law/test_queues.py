@@ -211,12 +211,12 @@ EVENTS = 100
 def fixed_list(seed):
     """A market of few prices, and placements and cancels by number of the event after which they are sent.
 
-    All orders are on one side, so that none is refused for the sake of another of ours; one is live at a price.
+    All orders are on one side, so that none is refused for the sake of another of ours.
     """
     rng = np.random.default_rng([seed, 5])
     side, depth = (int(rng.choice(options)) for options in ([1, -1], [6, 12, 30]))
     quotes, prints, acts = [], [], {}
-    live, orders, touch = {}, 0, 20
+    live, orders, touch = [], 0, 20
     for event in range(EVENTS):
         ts = (event + 1) * S
         if event == 0 or rng.random() < 0.7:
@@ -232,13 +232,11 @@ def fixed_list(seed):
             px = 20 + int(rng.choice([0, 0, 0, 0, -side, -side, side, -2 * side]))
             prints.append((ts, px, int(rng.integers(1, depth)), int(rng.choice([-side, -side, 0, side]))))
         if live and rng.random() < 0.06:
-            acts[event] = ("cancel", live.pop(list(live)[rng.integers(len(live))]))
+            acts[event] = ("cancel", live.pop(rng.integers(len(live))))
         elif rng.random() < 0.35:
-            px = 20 - side * int(rng.integers(0, 2))
-            if px not in live:
-                orders += 1
-                live[px] = orders
-                acts[event] = ("place", side, px, int(rng.integers(1, 9)), "post_only")
+            orders += 1
+            live.append(orders)
+            acts[event] = ("place", side, 20 - side * int(rng.integers(0, 2)), int(rng.integers(1, 9)), "post_only")
     return market_of(Instrument("X", "1", "1", "1"), quotes, prints), acts
 
 
@@ -265,3 +263,33 @@ def test_F5_the_models_give_more_and_more(simulate, power):
             assert (less <= more).all(), (seed, list(LADDER), [curve.tolist() for curve in curves])
         totals += [curve[-1] for curve in curves]
     assert totals[0] < totals[1] < totals[2] < totals[3] <= totals[4]  # the lists tell the models apart
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_F5_a_print_is_given_to_the_earlier_of_two_orders_at_a_price_first(simulate, model):
+    # Three are ahead of both. Of a print of 6 the first gets 3 and the second nothing, which is cancelled later: had
+    # the second got the other 3, a longer queue would have left more of the first to the print beyond.
+    rows = [ask(6127, 3), ask(6127, 3), ask(6127, 3)]
+    market = market_of(X, [(t * S, *row[1:]) for t, row in enumerate(rows, 1)],
+                       [(int(1.5 * S), 6127, 6, 1), (int(2.5 * S), 6128, 9, 1)])
+    acts = {0: lambda ctx: [ctx.place("sell", 6127, 10), ctx.place("sell", 6127, 10)], 1: lambda ctx: ctx.cancel(2)}
+    outcome = simulate(market, script(on_tob=nth(acts)), trade="queue", queue=model, size="displayed")
+    first = 6 if model == "front" else 3
+    assert [(row["order_id"], row["qty"]) for row in outcome.fills] == [(1, first), (1, min(9, 10 - first))]
+
+
+def test_F5_nobody_is_ahead_of_our_earlier_order_and_not_of_our_later_one(simulate):
+    # 2 were ahead of the first of our orders and 4 of the second; of 6 all but one are cancelled. By the model 1 of 5
+    # stood before the first, which leaves 1, and 4 of 5 before the second, which leaves none: it waits all the same.
+    rows = [ask(6127, 2), ask(6127, 4), ask(6127, 6), ask(6127, 1)]
+    prints = [(5 * S, 6127, 1, 1), (6 * S, 6127, 1, 1)]
+    market = market_of(X, [(t * S, *row[1:]) for t, row in enumerate(rows, 1)], prints)
+    acts = {0: lambda ctx: ctx.place("sell", 6127, 1), 1: lambda ctx: ctx.place("sell", 6127, 1)}
+    outcome = simulate(market, script(on_tob=nth(acts)), trade="queue", queue="prob", size="displayed")
+    assert [(row["ts"] // S, row["order_id"]) for row in outcome.fills] == [(6, 1)]
+
+
+def test_F4_what_a_better_order_got_is_gone(simulate):
+    # Of 9 the better order takes 3, and 5 were ahead of the other.
+    rest = [book(0, 6110, 6127, ask_qty=5), buys(6127, 9)]
+    assert filled(simulate, ask(6127, 5), rest, orders=((6126, 3), (6127, 8))) == [0, 4]

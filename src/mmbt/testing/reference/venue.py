@@ -5,7 +5,9 @@
 | offer at p    | market bid > p (touch: >=)             | print > p (touch: >=), buyer or unknown   |
 | bid at p      | market ask < p (touch: <=)             | print < p (touch: <=), seller or unknown  |
 
-With `trade = queue` a print exactly at p gives what is left of it after the lots ahead of our order.
+With `trade = queue` a print exactly at p gives what is left of it after the lots ahead of our order. Our orders at a
+price stand one behind another: ahead of each is at least what is ahead of the earlier ones, and with `size = displayed`
+what our better and earlier orders got of the print is gone as well.
 
 The venue tells what happened, in the order in which it happens, through `filled(order, qty, px in price units, reason)`
 and `notice(order, status, reason)`.
@@ -89,18 +91,19 @@ class Venue:
 
     def print(self, px: int, qty: int, aggressor: int) -> None:
         """A print, then rule 2; its quantity is one budget for all our orders (F3)."""
-        budget = qty
+        got = 0  # by our orders, of this print
         for shown in (self.bid, self.ask):
             if shown.px == px:
                 shown.printed += qty
         for side in (-1, +1):
             if self.rules.aggressor == "auto" and aggressor == side:
                 continue  # a buyer-initiated print (+1) fills no bid (+1), a seller-initiated one no offer
+            reach = qty
             for order in self._first_come(side):
-                rest = self._rest(order, px, qty)
-                if rest > 0:
-                    given = order.remaining if self.rules.size == "full" else min(order.remaining, rest, budget)
-                    budget -= given
+                reach = min(reach, self._rest(order, px, qty))
+                if reach > 0:
+                    given = order.remaining if self.rules.size == "full" else min(order.remaining, max(reach - got, 0))
+                    got += given
                     self._fill(order, given, "trade")
 
     def _rest(self, order: VenueOrder, px: int, qty: int) -> int:
