@@ -28,7 +28,10 @@ AROUND = 4  # rows shown before a difference
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that decides a run beside market and strategy: times in ns, fees in whole 1e-8 of the value traded."""
+    """Everything that decides a run beside market and strategy.
+
+    Times are in ns; fees are whole 1e-8 of the value traded, and decimals for a quantity of 1.0 and for a fill.
+    """
 
     instruments: tuple[str, ...]
     watch: tuple[str, ...] = ()
@@ -36,10 +39,17 @@ class Options:
     trade: str = "through"
     aggressor: str = "auto"
     size: str = "full"
+    queue: str = "back"
+    power: float = 2.0
     place_latency: int = 0
     cancel_latency: int = 0
     maker_fee: int = 0
     taker_fee: int = 0
+    maker_fee_qty: str = "0"
+    taker_fee_qty: str = "0"
+    maker_fee_flat: str = "0"
+    taker_fee_flat: str = "0"
+    fee_currency: str = "settlement"
     session_gap: int | None = 3600 * 10**9
     ties: str = "prints-first"
     equity_interval: int = 10**9
@@ -92,12 +102,14 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
     """The engine."""
     from mmbt.backtest import BacktestConfig, FillRules, run_backtest
 
-    rules = FillRules(cross=options.cross, trade=options.trade, aggressor=options.aggressor, size=options.size)
+    rules = FillRules(cross=options.cross, trade=options.trade, aggressor=options.aggressor, size=options.size,
+                      **_changed(options, ("queue", "power")))
     config = BacktestConfig(
         instruments=options.instruments, watch=options.watch, fills=rules, place_latency=options.place_latency,
         cancel_latency=options.cancel_latency, maker_fee=_basis_points(options.maker_fee),
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
         equity_interval=options.equity_interval, position=options.position,
+        **_changed(options, ("maker_fee_qty", "taker_fee_qty", "maker_fee_flat", "taker_fee_flat", "fee_currency")),
     )
     result = run_backtest(market, strategy, config)
     summary = result.summary
@@ -162,6 +174,11 @@ def _first(name: str, expected: Sequence[Any], found: Sequence[Any]) -> str:
 def _rows(table: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
     lists = [table.column(column).to_pylist() for column in columns]
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _changed(options: Options, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the options that are not left at their defaults."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(Options, name)}
 
 
 def _basis_points(rate: int) -> Decimal:
