@@ -115,7 +115,8 @@ def scrambled_after(market: ArrayMarket, cut: int, seed: int) -> ArrayMarket:
 
 
 def _joined(kind: type[TobBatch] | type[TradeBatch], batches: Sequence[TobBatch | TradeBatch]) -> dict[str, Any]:
-    return {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in kind._fields}
+    return {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in kind._fields
+            if getattr(batches[0], name) is not None}
 
 
 def _intervals(rng: np.random.Generator, rows: int) -> Int64s:

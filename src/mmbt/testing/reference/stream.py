@@ -49,5 +49,5 @@ def total_order(market: MarketData, names: Iterable[str], ties: str) -> list[Eve
 def _rows(batches: Iterable[Any]) -> list[tuple[int, ...]]:
     table: list[tuple[int, ...]] = []
     for batch in batches:
-        table.extend(zip(*(column.tolist() for column in batch), strict=True))
+        table.extend(zip(*(column.tolist() for column in batch if column is not None), strict=True))
     return table
