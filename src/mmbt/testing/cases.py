@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,8 @@ __all__ = ["Case", "differential_steps", "random_case"]
 
 LATENCIES = (0, 0, 1, STEP - 1, STEP, 2 * STEP, 5 * STEP, 30 * STEP)
 INTERVALS = (None, STEP, 5 * STEP, 5 * STEP, 10 * STEP, 3 * STEP + 1)
+CLOCKS = False  # whether cases have latencies of feed and responses, and drawn ones
+DRAWN = ("lognormal:median=20ms,sigma=1", "lognormal:median=1ns,sigma=2", "lognormal:median=5ms,sigma=0.5,floor=10ms")
 FEES = (0, 0, 20_000, -10_000, 12_345, 10**8)
 EVERY_EVENT = (HOOKS, HOOKS, ("on_tob",), ("on_trade", "on_fill"), ("on_tob", "on_timer", "on_end"),
                ("on_trade", "on_order", "on_fill"))
@@ -42,7 +44,7 @@ def random_case(seed: int, rows: int = 300) -> Case:
     """The case of that number."""
     rng = np.random.default_rng([seed, 1])
     batch_rows = [None, 1, 7, 64][rng.integers(4)]
-    market = random_market(seed, rows, batch_rows=batch_rows)
+    market = random_market(seed, rows, batch_rows=batch_rows, local=CLOCKS)
     names = [instrument.name for instrument in market.instruments]
     traded = names[: rng.integers(1, len(names) + 1)]
     place, cancel = (LATENCIES[i] for i in rng.integers(0, len(LATENCIES), 2))
@@ -63,12 +65,27 @@ def random_case(seed: int, rows: int = 300) -> Case:
         equity_interval=(10**9, 10 * STEP, 7 * STEP + 1)[rng.integers(3)],
         position=int(rng.integers(-9, 10)) if len(traded) == 1 and rng.random() < 0.3 else 0,
     )
+    if CLOCKS:
+        options = _with_clocks(options, np.random.default_rng([seed, 4]))
     timed = bool(rng.random() < 0.5)  # nobody looks at single events: the engine may leap over most of them
     intervals, hook_sets = (TIMED_INTERVALS, TIMED) if timed else (INTERVALS, EVERY_EVENT)
     interval = intervals[rng.integers(len(intervals))]
     hooks = tuple(hook for hook in hook_sets[rng.integers(len(hook_sets))] if interval or hook != "on_timer")
     activity = float(rng.choice([0.25, 0.6, 0.9] if timed else [0.05, 0.25, 0.6]))
     return Case(market, lambda: random_orders(seed, hooks, interval, activity), options)
+
+
+def _with_clocks(options: Options, rng: np.random.Generator) -> Options:
+    """The options with clocks of the strategy's own."""
+    feeds: tuple[int | str, ...] = ("local", "local", *LATENCIES, *DRAWN)
+    responses: tuple[int | str, ...] = (*LATENCIES, *DRAWN)
+    options = replace(options, feed_latency=feeds[rng.integers(len(feeds))],
+                      response_latency=responses[rng.integers(len(responses))], seed=int(rng.integers(2**32)))
+    if rng.random() < 0.3:
+        options = replace(options, place_latency=DRAWN[rng.integers(len(DRAWN))])
+    if rng.random() < 0.3:
+        options = replace(options, cancel_latency=DRAWN[rng.integers(len(DRAWN))])
+    return options
 
 
 def differential_steps(first_seed: int, steps: int, rows: int = 300) -> tuple[int, int, str]:

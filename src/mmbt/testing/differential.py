@@ -28,7 +28,10 @@ AROUND = 4  # rows shown before a difference
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that decides a run beside market and strategy: times in ns, fees in whole 1e-8 of the value traded."""
+    """Everything that decides a run beside market and strategy: times in ns, fees in whole 1e-8 of the value traded.
+
+    A latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
+    """
 
     instruments: tuple[str, ...]
     watch: tuple[str, ...] = ()
@@ -36,8 +39,11 @@ class Options:
     trade: str = "through"
     aggressor: str = "auto"
     size: str = "full"
-    place_latency: int = 0
-    cancel_latency: int = 0
+    place_latency: int | str = 0
+    cancel_latency: int | str = 0
+    feed_latency: int | str = 0
+    response_latency: int | str = 0
+    seed: int = 0
     maker_fee: int = 0
     taker_fee: int = 0
     session_gap: int | None = 3600 * 10**9
@@ -98,6 +104,7 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
         cancel_latency=options.cancel_latency, maker_fee=_basis_points(options.maker_fee),
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
         equity_interval=options.equity_interval, position=options.position,
+        **_changed(options, ("feed_latency", "response_latency", "seed")),
     )
     result = run_backtest(market, strategy, config)
     summary = result.summary
@@ -162,6 +169,11 @@ def _first(name: str, expected: Sequence[Any], found: Sequence[Any]) -> str:
 def _rows(table: Any, columns: Sequence[str]) -> list[dict[str, Any]]:
     lists = [table.column(column).to_pylist() for column in columns]
     return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _changed(options: Options, names: Sequence[str]) -> dict[str, Any]:
+    """Those of the options that are not left at their defaults."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) != getattr(Options, name)}
 
 
 def _basis_points(rate: int) -> Decimal:

@@ -12,11 +12,12 @@ by a tick or not at all, so that random orders often stand where the market goes
 | prints at the touch, through it, inside   | 40%, 40%, 20%; any price unit        |
 | aggressor right, unknown, wrong           | 60%, 25%, 15%                        |
 | a silence about as long as `SILENCE`      | 1 row in 150                         |
+| received at once, before it was sent      | 35%, 15% of rows, where asked for    |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 
 from mmbt.market import ArrayMarket, Instrument, TobBatch, TradeBatch
 
-__all__ = ["FIRST_TS", "SILENCE", "STEP", "book", "market_of", "random_market", "scrambled_after", "tables_of"]
+__all__ = ["FIRST_TS", "SILENCE", "STEP", "book", "market_of", "random_market", "received", "scrambled_after",
+           "tables_of"]
 
 STEP = 10_000_000  # ns
 SILENCE = 2 * 10**9  # ns; the session gap the silences are made for
@@ -59,8 +61,19 @@ def tables_of(tob: Sequence[Sequence[int]], trades: Sequence[Sequence[int]] = ()
     )
 
 
-def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None
-                  ) -> ArrayMarket:
+def received(market: ArrayMarket, seconds: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ArrayMarket:
+    """The same market with times of receipt: for each instrument those of its quotes and of its prints, in s."""
+    tables = []
+    for spec in market.instruments:
+        no_quotes, no_prints = tables_of(())
+        tob, trades = next(market.tob(spec.name), no_quotes), next(market.trades(spec.name), no_prints)
+        times = [np.array([int(t * 10**9) for t in column], dtype=np.int64) for column in seconds[spec.name]]
+        tables.append((spec, tob._replace(local_ts=times[0]), trades._replace(local_ts=times[1])))
+    return ArrayMarket(tables)
+
+
+def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None,
+                  *, local: bool = False) -> ArrayMarket:
     """A market that is a function of its arguments.
 
     Parameters
@@ -73,8 +86,11 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         How many, up to five; None draws one to three.
     batch_rows
         Rows handed over at a time.
+    local
+        Whether rows have times of receipt; nothing else depends on it.
     """
     rng = np.random.default_rng([seed, 20220921])
+    receipts = np.random.default_rng([seed, 20220922])
     count = int(rng.integers(1, 4)) if instruments is None else instruments
     names = [NAMES[i] for i in rng.permutation(len(NAMES))[:count]]
     ts = FIRST_TS + np.cumsum(_intervals(rng, rows))
@@ -89,7 +105,11 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         bid, ask = _touches(rng, len(quotes), spec.tick_units)
         tob = _shown(rng, ts[quotes], bid, ask)
         latest = np.searchsorted(quotes, prints) - 1  # of the quotes before each print, -1 when there is none yet
-        tables.append((spec, tob, _prints(rng, ts[prints], bid, ask, latest, spec.tick_units)))
+        trades = _prints(rng, ts[prints], bid, ask, latest, spec.tick_units)
+        if local:
+            tob = tob._replace(local_ts=_received(receipts, tob.ts))
+            trades = trades._replace(local_ts=_received(receipts, trades.ts))
+        tables.append((spec, tob, trades))
     return ArrayMarket(tables, batch_rows)
 
 
@@ -106,6 +126,8 @@ def scrambled_after(market: ArrayMarket, cut: int, seed: int) -> ArrayMarket:
             for name in columns:
                 if name in prices:
                     columns[name][late] = rng.integers(1, 120, len(late)) * spec.tick_units
+                elif name == "local_ts":
+                    columns[name][late] = columns["ts"][late] + rng.integers(-5 * STEP, 50 * STEP, len(late))
                 elif name == "side":
                     columns[name][late] = rng.integers(-1, 2, len(late))
                 elif name != "ts":
@@ -126,6 +148,13 @@ def _intervals(rng: np.random.Generator, rows: int) -> Int64s:
     silences = np.array([SILENCE - STEP, SILENCE, SILENCE + STEP, SILENCE + 1, 2 * SILENCE + 5 * STEP])
     long = rng.random(rows) < 1 / 150
     return np.asarray(np.where(long, rng.choice(silences, rows), intervals), dtype=np.int64)
+
+
+def _received(rng: np.random.Generator, ts: Int64s) -> Int64s:
+    """Times of receipt: mostly at once or some steps of the lattice later, at times before the exchange's time."""
+    delays = np.array([0, STEP, 2 * STEP, 5 * STEP, 30 * STEP, 200 * STEP, 1, STEP - 1, -1, -STEP, -7 * STEP])
+    often = [0.35, 0.2, 0.1, 0.1, 0.03, 0.01, 0.03, 0.03, 0.05, 0.05, 0.05]
+    return np.asarray(ts + rng.choice(delays, len(ts), p=often), dtype=np.int64)
 
 
 def _instrument(rng: np.random.Generator, name: str) -> Instrument:
