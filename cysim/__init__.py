@@ -2,6 +2,7 @@
 
 from cysim.build import build_info
 from cysim.context import Context
+from cysim.delays import Latency
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import HOOKS, Simulator
@@ -14,6 +15,7 @@ __all__ = [
     "ORDER_DTYPE",
     "Context",
     "Fill",
+    "Latency",
     "Order",
     "Quoter",
     "Simulator",
