@@ -54,9 +54,8 @@ class Stream:
         """About the first `events` events, whole instants: what parties warm up on."""
         rows = min(len(self.tob.ts) - 1, events * len(self.tob.ts) // self.events)
         quotes, prints = (int(np.searchsorted(table.ts, self.tob.ts[rows])) for table in (self.tob, self.trades))
-        ts, px, qty, side = self.trades
-        return Stream(self.instrument, TobBatch(*(column[:quotes] for column in self.tob)),
-                      TradeBatch(ts[:prints], px[:prints], qty[:prints], side[:prints]))
+        return Stream(self.instrument, TobBatch(*(column[:quotes] for column in self.tob if column is not None)),
+                      TradeBatch(*(column[:prints] for column in self.trades if column is not None)))
 
     def describe(self) -> dict[str, Any]:
         """What the parties and the reader of the results must know."""
@@ -92,7 +91,8 @@ def save(stream: Stream, directory: Path, *, seed: int = SEED, peer: bool = Fals
     directory.mkdir(parents=True, exist_ok=True)
     for table, batch in (("tob", stream.tob), ("trades", stream.trades)):
         for name, column in batch._asdict().items():
-            np.save(directory / f"{table}-{name}.npy", np.ascontiguousarray(column))
+            if column is not None:  # no generated row has a time of receipt
+                np.save(directory / f"{table}-{name}.npy", np.ascontiguousarray(column))
     meta = {"preset": "btc-spot", "seed": seed, **stream.describe()}
     if peer:
         from benchmarks.peers.events import hftbacktest_events
@@ -111,8 +111,8 @@ def load(directory: Path) -> Stream:
     def columns(table: str, names: tuple[str, ...]) -> list[np.ndarray]:
         return [np.load(directory / f"{table}-{name}.npy") for name in names]
 
-    return Stream(Instrument(**meta["instrument"]), TobBatch(*columns("tob", TobBatch._fields)),
-                  TradeBatch(*columns("trades", TradeBatch._fields)))
+    return Stream(Instrument(**meta["instrument"]), TobBatch(*columns("tob", TobBatch._fields[:5])),
+                  TradeBatch(*columns("trades", TradeBatch._fields[:4])))
 
 
 def main() -> None:

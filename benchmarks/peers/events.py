@@ -45,7 +45,7 @@ def hftbacktest_events(stream: Stream) -> np.ndarray:
 
 def _depth(stream: Stream) -> tuple[np.ndarray, ...]:
     """Row number, side flag, price and quantity of each depth event, rows in order and events of a row in order."""
-    _, bid_px, bid_qty, ask_px, ask_qty = stream.tob
+    _, bid_px, bid_qty, ask_px, ask_qty, _ = stream.tob
     bids, asks = _side(bid_px, bid_qty), _side(ask_px, ask_qty)
     asks_first = np.diff(ask_px, prepend=ask_px[:1]) > 0
     slots = []

@@ -54,6 +54,7 @@ class TobBatch(NamedTuple):
     bid_qty: Int64s
     ask_px: Int64s
     ask_qty: Int64s
+    local_ts: Int64s | None = None  # times of receipt, where they were asked for
 
 
 class TradeBatch(NamedTuple):
@@ -63,6 +64,7 @@ class TradeBatch(NamedTuple):
     px: Int64s
     qty: Int64s
     side: NDArray[np.int8]
+    local_ts: Int64s | None = None  # times of receipt, where they were asked for
 
 
 class MarketData(Protocol):
@@ -103,15 +105,17 @@ class ArrayMarket:
 
     def tob(self, instrument: str) -> Iterator[TobBatch]:
         """The instrument's quotes, `batch_rows` at a time."""
-        whole = self._tables[instrument][1]
-        for rows in self._slices(len(whole.ts)):
-            yield TobBatch(*(column[rows] for column in whole))
+        ts, bid_px, bid_qty, ask_px, ask_qty, local_ts = self._tables[instrument][1]
+        for rows in self._slices(len(ts)):
+            local = None if local_ts is None else local_ts[rows]
+            yield TobBatch(ts[rows], bid_px[rows], bid_qty[rows], ask_px[rows], ask_qty[rows], local)
 
     def trades(self, instrument: str) -> Iterator[TradeBatch]:
         """The instrument's prints, `batch_rows` at a time."""
-        ts, px, qty, side = self._tables[instrument][2]
+        ts, px, qty, side, local_ts = self._tables[instrument][2]
         for rows in self._slices(len(ts)):
-            yield TradeBatch(ts[rows], px[rows], qty[rows], side[rows])
+            local = None if local_ts is None else local_ts[rows]
+            yield TradeBatch(ts[rows], px[rows], qty[rows], side[rows], local)
 
     def _slices(self, length: int) -> Iterator[slice]:
         step = self._batch_rows or max(length, 1)

@@ -38,7 +38,7 @@ def market(store):
     with open_store(store).select([NAME]) as stored:
         (instrument,) = stored.instruments
         tables = [
-            type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+            type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True) if columns[0] is not None))
             for parts in (list(stored.tob(NAME)), list(stored.trades(NAME)))
         ]
     return ArrayMarket([(instrument, *tables)])

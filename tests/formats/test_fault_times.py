@@ -96,8 +96,13 @@ class TestC13Times:
     def test_C13_local_time_has_its_own_kind(self, read):
         got = read("tob_1.csv", TOB.replace("\n", ";local_time\n") + row().replace("\n", ";1723161254123\n"))
         assert (got.local, got.raw.local_time_unit) == ([NS + 123 * 10**6], "ms")
-        bad = read("tob_1.csv", TOB.replace("\n", ";local_time\n") + row().replace("\n", ";\n"))
-        assert [(r.reason, r.column) for r in bad.rejected] == [("EMPTY_FIELD", "local_time")]
+        bad = read("tob_1.csv", TOB.replace("\n", ";local_time\n") + row().replace("\n", ";soon\n"))
+        assert [(r.reason, r.column) for r in bad.rejected] == [("BAD_TIME", "local_time")]
+
+    def test_C13_a_row_without_a_local_time_is_no_worse(self, read):
+        rows = row().replace("\n", ";\n") + row().replace("\n", ";1723161254123\n")
+        got = read("tob_1.csv", TOB.replace("\n", ";local_time\n") + rows)
+        assert (got.local, got.reasons, got.raw.local_time_unit) == ([0, NS + 123 * 10**6], [], "ms")
 
 
 NEW_YORK = {"tz": "America/New_York"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from mmbt.testing.differential import Options, Outcome, run_engine, run_reference
 
 Simulate = Callable[..., Outcome]
+SECOND = 10**9
 
 
 @pytest.fixture(params=["reference", "engine"])
@@ -22,3 +24,16 @@ def simulate(request: pytest.FixtureRequest) -> Simulate:
         return run(market, strategy, Options(**options))
 
     return simulate
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Callable[..., str]:
+    """`recorded((1, 4), (2, 0.5))` is the text of latencies recorded at those times, both in s."""
+
+    def recorded(*rows: tuple[float, float]) -> str:
+        file = tmp_path / f"recorded{len(list(tmp_path.iterdir()))}.csv"
+        lines = [f"{int(ts * SECOND)},{int(latency * SECOND)}\n" for ts, latency in rows]
+        file.write_text("ts,latency\n" + "".join(lines), "utf-8")
+        return f"recorded:{file}"
+
+    return recorded

@@ -50,12 +50,12 @@ def contents(root: Path, name: str) -> tuple[list[tuple[Any, ...]], list[tuple[A
         book = [
             (ts, bid * price, bid_qty * lot, ask * price, ask_qty * lot)
             for batch in market.tob(name)
-            for ts, bid, bid_qty, ask, ask_qty in zip(*(column.tolist() for column in batch), strict=True)
+            for ts, bid, bid_qty, ask, ask_qty in zip(*(column.tolist() for column in batch[:5]), strict=True)
         ]
         prints = [
             (ts, px * price, qty * lot, side)
             for batch in market.trades(name)
-            for ts, px, qty, side in zip(*(column.tolist() for column in batch), strict=True)
+            for ts, px, qty, side in zip(*(column.tolist() for column in batch[:4]), strict=True)
         ]
     return book, prints
 

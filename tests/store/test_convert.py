@@ -166,10 +166,10 @@ def test_local_times_are_kept_and_filled_where_missing(tmp_path: Path) -> None:
     assert report.instruments[0]["counts"]["negative_latency"] == 1
     assert any("received before" in warning for warning in report.warnings)
     assert any("local time" in note for note in report.notes)
-    with open_store(tmp_path / "s").select(["X"]) as market:
-        assert [ts for batch in market.local_ts("tob", "X") for ts in batch.tolist()] == [
-            BASE + 500,
-            BASE + 5,
+    with open_store(tmp_path / "s").select(["X"], local=True) as market:
+        assert [ts for batch in market.tob("X") for ts in batch.local_ts.tolist()] == [
+            BASE + 505,  # the clock runs 5 ns behind
+            BASE + 10,
             BASE + 20,
         ]
 

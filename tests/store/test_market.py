@@ -72,7 +72,8 @@ def test_columns_come_without_a_copy(catalog: Catalog) -> None:
     with catalog.select([X], prefetch=0) as market:
         (batch, *_) = list(market.tob(X))
         (prints,) = list(market.trades(X))
-    for column in batch:
+    assert batch.local_ts is None
+    for column in batch[:5]:
         assert column.dtype == np.int64
         assert column.flags.c_contiguous
         assert not column.flags.owndata

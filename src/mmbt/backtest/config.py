@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from mmbt.backtest.latency import Constant, FeedLatency, LatencyModel
 from mmbt.errors import UsageError, did_you_mean
 from mmbt.units import duration_ns, fee_rate
 
@@ -121,7 +122,12 @@ class BacktestConfig(BaseModel):
     fills
         The fill rules.
     place_latency, cancel_latency
-        ns (or text such as ``"1ms"``) a command takes to the venue; cancelling takes as long as placing unless given.
+        How long a command takes to the venue: ns, text such as ``"1ms"``, or a model such as
+        ``"lognormal:median=1ms,sigma=0.5"``; cancels are drawn from the model of placing unless given their own.
+    response_latency
+        How long fills and outcomes take to the strategy.
+    feed_latency
+        How long quotes and prints take to the strategy; ``"local"``: until their times of receipt.
     maker_fee, taker_fee
         Basis points of the value traded, at most four decimals; negative is a rebate.
     session_gap
@@ -133,7 +139,7 @@ class BacktestConfig(BaseModel):
     position
         Lots held at the start (one traded instrument only).
     seed
-        Recorded with the result; strategies that draw random numbers take it as their default seed.
+        Of drawn latencies; strategies that draw random numbers take it as their default seed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -141,8 +147,10 @@ class BacktestConfig(BaseModel):
     instruments: tuple[str, ...] = Field(min_length=1)
     watch: tuple[str, ...] = ()
     fills: FillRules = FillRules()
-    place_latency: Duration = 0
-    cancel_latency: Duration | None = None
+    place_latency: LatencyModel = Constant(ns=0)
+    cancel_latency: LatencyModel | None = None
+    response_latency: LatencyModel = Constant(ns=0)
+    feed_latency: FeedLatency = Constant(ns=0)
     maker_fee: Decimal = Decimal(0)
     taker_fee: Decimal = Decimal(0)
     session_gap: Annotated[PositiveNs | None, BeforeValidator(_session_gap)] = HOUR_NS

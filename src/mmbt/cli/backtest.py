@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from mmbt import __version__
 from mmbt.cli.app import command
-from mmbt.cli.options import BASIS_POINTS, DATES, DURATION, GAP, INSTANT, checked, find_store
+from mmbt.cli.options import BASIS_POINTS, DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, checked, find_store
 from mmbt.cli.output import Document, emit_text, note, progress, safe
 from mmbt.errors import INTERRUPTED, StrategyError, UsageError
 
@@ -70,12 +70,27 @@ def _stray(word: str) -> str:
 )
 @click.option(
     "--latency",
-    type=DURATION,
+    type=LATENCY,
     default="0",
     show_default=True,
-    help="From sending an order to its arrival at the venue, as 1ms.",
+    help="From sending an order to its arrival at the venue: 1ms, lognormal:median=1ms,sigma=0.5[,floor=200us], "
+    "empirical:FILE or recorded:FILE.",
 )
-@click.option("--cancel-latency", type=DURATION, help="The same of cancels.  [default: that of orders]")
+@click.option("--cancel-latency", type=LATENCY, help="The same of cancels.  [default: that of orders]")
+@click.option(
+    "--response-latency",
+    type=LATENCY,
+    default="0",
+    show_default=True,
+    help="From a fill or outcome at the venue to the strategy.",
+)
+@click.option(
+    "--feed-latency",
+    type=FEED_LATENCY,
+    default="0",
+    show_default=True,
+    help="From a quote or print to the strategy; local for the times of receipt in the store.",
+)
 @click.option(
     "--maker-fee",
     type=BASIS_POINTS,
@@ -146,8 +161,8 @@ def backtest(
     catalog = open_store(find_store(data))
     traded = instruments or (catalog.default_instrument(),)
     days = None if dates is None else (_iso(dates[0]), _iso(dates[1]))
-    with catalog.select([*traded, *watch], days, start, end) as market:
-        config = _config(traded, watch, fills, rules)
+    config = _config(traded, watch, fills, rules)
+    with catalog.select([*traded, *watch], days, start, end, local=config.feed_latency == "local") as market:
         return _replay(market, maker, config, strategy, out, catalog)
 
 
@@ -161,6 +176,7 @@ def _replay(
     chosen = chosen_instruments(market, config)
     total = sum(market.rows(table, instrument.name) for instrument in chosen for table in ("tob", "trades"))
     inputs = {"store": str(catalog.root), "content_hash": catalog.content_hash, "files": market.inputs}
+    clocks = {} if market.clocks is None else {"clocks": market.clocks}
     path = run_path(out, name.rpartition(":")[2])
 
     def finish(result: BacktestResult, status: str) -> dict[str, Any]:
@@ -169,12 +185,13 @@ def _replay(
             "strategy": name,
             "params": maker.params.model_dump(mode="json"),
             "config": config.model_dump(mode="json"),
+            **clocks,
         }
         document = measured(path, {**result.summary, **own})
         folder.close(status, document)
         return document
 
-    with RunDirectory(path, chosen, describe_run(name, maker, config, inputs, __version__)) as folder:
+    with RunDirectory(path, chosen, describe_run(name, maker, config, inputs | clocks, __version__)) as folder:
         try:
             with progress("replaying", "events") as bar:
                 result = run_backtest(market, maker, config, folder, lambda events: bar.update(events, total, events))

@@ -154,6 +154,8 @@ def _units(texts: tuple[str, ...], flag: str) -> dict[str, str]:
 def _show(report: ConvertReport) -> None:
     from rich.table import Table
 
+    from mmbt.store.report import clock_text
+
     files = Table(box=None, pad_edge=False, header_style="bold")
     files.add_column("file", overflow="fold")
     files.add_column("format")
@@ -184,6 +186,9 @@ def _show(report: ConvertReport) -> None:
         f"{report.rows_in:,} rows in = {report.rows_out:,} into the store + {report.quarantined:,} quarantined "
         f"+ {report.dropped:,} dropped"
     )
+    for row in report.instruments:
+        if "clock" in row:
+            emit(f"clock: {safe(row['instrument'])}: {clock_text(row['clock'])}")
     for line in report.notes:
         emit(f"note: {safe(line)}")
     for line in report.warnings:

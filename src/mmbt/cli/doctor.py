@@ -242,6 +242,22 @@ def _store(path: Path | None, full: bool) -> Iterator[Check]:
     rows = sum(summary.tob_rows + summary.trade_rows for summary in summaries)
     looked = "every byte verified" if full else "sizes verified, --full verifies every byte"
     yield Check("store", "ok", f"{path}: {len(summaries)} instruments, {rows:,} rows in {files} files; {looked}")
+    yield from _clocks(catalog, full)
+
+
+def _clocks(catalog: Catalog, full: bool) -> Iterator[Check]:
+    from mmbt.store.clocks import clock_summary
+    from mmbt.store.report import clock_text
+
+    clocks = catalog.clocks(measure=full)
+    for name in sorted({day.instrument for day in clocks if day.tables}, key=str.encode):
+        clock = clock_summary(day for day in clocks if day.instrument == name)
+        yield Check(
+            "clock",
+            "note" if clock["days_behind"] else "ok",
+            f"{name}: {clock_text(clock)}",
+            "mmbt backtest --feed-latency local sets it forward" if clock["days_behind"] else "",
+        )
 
 
 def _sizes(catalog: Catalog) -> int:

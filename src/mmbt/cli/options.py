@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mmbt.errors import UsageError, did_you_mean
+from mmbt.errors import DataError, UsageError, did_you_mean
 from mmbt.units import duration_ns, fee_rate
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ __all__ = [
     "DATES",
     "DEFAULT_STORE",
     "DURATION",
+    "FEED_LATENCY",
     "GAP",
     "INSTANT",
+    "LATENCY",
     "PAIR",
     "checked",
     "default_store",
@@ -51,6 +53,8 @@ class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic from click 
             return value
         try:
             return self._parse(value)
+        except DataError:  # a value may name a file: what is wrong in there is no wrong usage
+            raise
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -60,6 +64,16 @@ def _gap(text: str) -> int | None:
     if gap == 0:
         raise ValueError("a session gap must be positive, or none")
     return gap
+
+
+def _latency(text: str) -> Any:
+    from mmbt.backtest.latency import parse_latency
+
+    return parse_latency(text)
+
+
+def _feed_latency(text: str) -> Any:
+    return text if text == "local" else _latency(text)
 
 
 def _basis_points(text: str) -> str:
@@ -125,6 +139,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 DURATION = _Parsed("duration", duration_ns)
 GAP = _Parsed("duration|none", _gap)
+LATENCY = _Parsed("latency", _latency)
+FEED_LATENCY = _Parsed("latency|local", _feed_latency)
 BASIS_POINTS = _Parsed("bp", _basis_points)
 DATES = _Parsed("a..b", _dates)
 INSTANT = _Parsed("time", _instant)

@@ -354,8 +354,9 @@ cdef class Tokenizer:
         if self.layout.local_time >= 0:
             column[0] = <int16_t> self.layout.local_time
             field = self.fields[self.layout.local_time]
+            self.local_ts[n] = 0
             reason = parse_time(&self.zone, &self.local_clock, field.text, field.n, &self.local_ts[n])
-            if reason != OK:
+            if reason != OK and reason != EMPTY_FIELD:
                 return reason
         column[0] = <int16_t> self.layout.time
         field = self.fields[self.layout.time]

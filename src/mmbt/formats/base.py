@@ -84,7 +84,7 @@ class RawChunk:
     names: list[str]  # instruments of the file so far; only ever grows, shared by all chunks of the file
     instrument: NDArray[np.int32]  # code into `names`
     ts: NDArray[np.int64]  # exchange time, ns since the epoch, UTC
-    local_ts: NDArray[np.int64] | None  # time of receipt, if the source has it
+    local_ts: NDArray[np.int64] | None  # time of receipt, if the source has it; 0: not of this row
     values: dict[str, Number]  # by the names in `VALUES[table]`
     side: NDArray[np.int8] | None  # trades: +1 buyer-initiated, -1 seller-initiated, 0 unknown; None for tob
     line: NDArray[np.int64]  # line number in the file, the header being line 1

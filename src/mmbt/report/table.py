@@ -54,13 +54,52 @@ def _setting(document: Mapping[str, Any]) -> Iterator[str]:
     if rules := document.get("fill_rules"):
         yield f"fills {rules}"
     if config := document.get("config"):
-        place, cancel = config["place_latency"], config["cancel_latency"]
-        latency = f"latency {_span(place)}" + ("" if cancel in (None, place) else f", of cancels {_span(cancel)}")
-        yield f"{latency}; fees in bp: maker {config['maker_fee']}, taker {config['taker_fee']}"
+        latency = f"latency {', '.join(_latencies(config))}"
+        fees = f"fees in bp: maker {config['maker_fee']}, taker {config['taker_fee']}"
+        yield from [f"{latency}; {fees}"] if len(latency) + len(fees) < 79 else [latency, fees]
+    yield from _clocks(document.get("clocks") or ())
     if "not declared" in str(document.get("contract")):
         yield "contract type not declared: valued as linear"
     if not document.get("complete", True):
         yield "INCOMPLETE: the run did not reach the end of its data"
+
+
+def _latencies(config: Mapping[str, Any]) -> Iterator[str]:
+    place, cancel = config["place_latency"], config["cancel_latency"]
+    yield _latency(place)
+    if cancel not in (None, place):
+        yield f"of cancels {_latency(cancel)}"
+    for name, key in (("reports", "response_latency"), ("the feed", "feed_latency")):
+        if config.get(key):
+            yield f"of {name} {_latency(config[key])}"
+
+
+def _latency(model: Any) -> str:
+    """A model as it stands in a stored configuration: ns, `local`, or an object with its kind."""
+    if not isinstance(model, Mapping):
+        return model if isinstance(model, str) else _span(model)
+    if model["kind"] != "lognormal":
+        return f"{model['kind']} of {model['file']}"
+    floor = f", floor {_span(model['floor'])}" if model["floor"] else ""
+    return f"lognormal (median {_span(model['median'])}, sigma {model['sigma']:g}{floor})"
+
+
+def _clocks(days: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What was done to times of receipt, a line an instrument."""
+    of: dict[str, list[Mapping[str, Any]]] = {}
+    for day in days:
+        of.setdefault(day["instrument"], []).append(day)
+    for name, own in of.items():
+        behind = [day["offset_ns"] for day in own if day["offset_ns"]]
+        missing = sum(day["missing"] for day in own)
+        told = []
+        if behind:
+            least, most = f"{min(behind) / 1e9:.4g} s", f"{max(behind) / 1e9:.4g} s"
+            amount = most if least == most else f"{least} to {most}"
+            told.append(f"set forward by {amount} on {len(behind)} of {len(own)} days")
+        if missing:
+            told.append(f"{missing:,} rows have none and are seen at their exchange time")
+        yield f"local times of {name}: {'; '.join(told) or 'as they stand'}"
 
 
 def _span(ns: int) -> str:

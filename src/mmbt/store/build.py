@@ -126,7 +126,8 @@ class Builder:
         )
         if len(locals_) == 2:
             self.notes.append(
-                f"{what}: some {table} files have a local time and some have none; these rows get their exchange time"
+                f"{what}: some {table} files have a local time and some have none; rows of these count as received at "
+                "their exchange time"
             )
             runs = [Run(run.first, run.rank, partial(_with_local, run.open)) for run in runs]
         return runs, ranked, True in locals_
@@ -187,11 +188,12 @@ class Builder:
 
 def _with_local(open_run: Callable[[], Iterator[Rows]]) -> Iterator[Rows]:
     for rows in open_run():
-        yield rows if rows.local_ts is not None else rows._replace(local_ts=rows.ts)
+        yield rows if rows.local_ts is not None else rows._replace(local_ts=np.zeros_like(rows.ts))
 
 
 def _entry(place: _Place, path: str, written: Written, shas: list[str]) -> Partition:
     name, table, date = place
+    clock = written.clock
     return Partition(
         table,
         name,
@@ -204,9 +206,10 @@ def _entry(place: _Place, path: str, written: Written, shas: list[str]) -> Parti
         written.local,
         written.first_ts,
         written.last_ts,
-        written.counts,
+        written.counts | ({"negative_latency": clock.negative} if clock else {}),
         tuple(shas),
         written.runs.encoded(len(shas)),
+        clock,
     )
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from mmbt.errors import FileError, StoreError, UsageError, did_you_mean
 from mmbt.market import Instrument
+from mmbt.store.clocks import DayClock
 from mmbt.store.files import io_errors
 from mmbt.store.manifest import MANIFEST, InstrumentEntry, Manifest, Partition
 from mmbt.store.market import StoreMarket
 from mmbt.store.names import parse_name, printable
-from mmbt.store.stored import verify
+from mmbt.store.stored import day_clocks, verify
 
 __all__ = ["Catalog", "InstrumentSummary", "open_store"]
 
@@ -136,6 +137,7 @@ class Catalog:
         start: int | None = None,
         end: int | None = None,
         *,
+        local: bool = False,
         batch_rows: int | None = None,
         prefetch: int = 2,
     ) -> StoreMarket:
@@ -149,6 +151,8 @@ class Catalog:
             First and last UTC day, both included, as `2024-08-08`; None leaves an end open.
         start, end
             Times in ns since the epoch, `start` included, `end` not.
+        local
+            Hand the times of receipt over too, by the exchange's clock (docs: latency).
         batch_rows
             Rows handed over at a time; None: a row group. Results never depend on it.
         prefetch
@@ -157,7 +161,7 @@ class Catalog:
         Raises
         ------
         UsageError
-            For an unknown name or a selection without any row.
+            For an unknown name, a selection without any row, or no times of receipt where they are wanted.
         """
         names = list(dict.fromkeys(instruments)) if instruments else [self.default_instrument()]
         chosen = [self.instrument(name) for name in names]
@@ -180,7 +184,22 @@ class Catalog:
             raise UsageError(
                 f"{', '.join(map(printable, names))}: no rows in that time; the store has {have[0]} to {have[-1]}"
             )
-        return StoreMarket(self.root, chosen, parts, start, end, batch_rows=batch_rows, prefetch=prefetch)
+        clocks = None
+        if local:
+            if not any(p.local for p in parts):
+                raise UsageError(
+                    f"{', '.join(map(printable, names))}: no local times in that part of {printable(str(self.root))}: "
+                    "its sources had no column of times of receipt; give a latency instead of local, such as 5ms"
+                )
+            days = {(p.instrument, p.date) for p in parts}
+            clocks = day_clocks(self.root, [p for p in self.manifest.partitions if (p.instrument, p.date) in days])
+        return StoreMarket(
+            self.root, chosen, parts, start, end, clocks=clocks, batch_rows=batch_rows, prefetch=prefetch
+        )
+
+    def clocks(self, *, measure: bool = False) -> list[DayClock]:
+        """The clocks of receipt by instrument and day; `measure` reads the files of older stores that do not say."""
+        return day_clocks(self.root, self.manifest.partitions, measure=measure)
 
     def verify(self) -> int:
         """Compare every file with its SHA-256; returns how many were right.

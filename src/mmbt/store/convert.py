@@ -34,6 +34,7 @@ from mmbt.store.quarantine import QUARANTINE
 from mmbt.store.report import ConvertReport, file_entry, instrument_rows, warnings_of
 from mmbt.store.sources import find_sources, recognised
 from mmbt.store.spill import Spill
+from mmbt.store.stored import day_clocks
 from mmbt.units import duration_ns
 
 __all__ = ["ConvertOptions", "Progress", "convert"]
@@ -214,7 +215,7 @@ def _report(
     duplicates = rows_in - quarantined - dropped - gained
     if duplicates < 0 or (duplicates and options.dedup == "none"):
         raise AssertionError(f"{rows_in} rows in, but {gained} out, {quarantined} quarantined, {dropped} dropped")
-    instruments = instrument_rows(new)
+    instruments = instrument_rows(new, day_clocks(root, new.partitions, measure=False))
     return ConvertReport(
         str(root),
         files,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmbt.errors import StoreError
+from mmbt.store.clocks import Clock
 from mmbt.store.files import inside, looks_inside, write_atomically
 from mmbt.store.infer import GivenUnits, Grid, Grids, Units
 from mmbt.store.names import parse_name, printable
@@ -70,6 +71,7 @@ class Partition:
     counts: dict[str, int]
     sources: tuple[str, ...]  # `content_sha256` of the files its rows came from
     order: str  # whose row each is: see `provenance`
+    clock: Clock | None = None  # None: no local times, or written before clocks were looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Manifest:
                 body["converter"],
                 {name: _instrument(entry) for name, entry in body["instruments"].items()},
                 {source["content_sha256"]: Source(**source) for source in body["sources"]},
-                tuple(replace(p, sources=tuple(p.sources)) for p in (Partition(**p) for p in body["partitions"])),
+                tuple(_partition(p) for p in body["partitions"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(
@@ -175,6 +177,11 @@ def _sealed(text: str) -> str:
     start = text.find(_CHECKSUM) + len(_CHECKSUM)
     blank = text[:start] + "0" * _LENGTH + text[start + _LENGTH :]
     return text[:start] + hashlib.sha256(blank.encode()).hexdigest() + text[start + _LENGTH :]
+
+
+def _partition(body: dict[str, Any]) -> Partition:
+    clock = body.get("clock")
+    return Partition(**{**body, "sources": tuple(body["sources"]), "clock": Clock(**clock) if clock else None})
 
 
 def _instrument_json(name: str, entry: InstrumentEntry) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmbt.errors import UsageError, did_you_mean
 from mmbt.market import Instrument, TobBatch, TradeBatch
+from mmbt.store.clocks import DayClock, received
 from mmbt.store.files import shared
 from mmbt.store.manifest import Partition
 from mmbt.store.prefetch import Prefetched
@@ -24,8 +25,6 @@ from mmbt.store.schema import Table
 from mmbt.store.stored import open_partition, read_columns
 
 __all__ = ["StoreMarket"]
-
-_COLUMNS: dict[Table, tuple[str, ...]] = {"tob": TobBatch._fields, "trades": TradeBatch._fields}
 
 
 class StoreMarket:
@@ -42,6 +41,7 @@ class StoreMarket:
         start: int | None = None,
         end: int | None = None,
         *,
+        clocks: Sequence[DayClock] | None = None,
         batch_rows: int | None = None,
         prefetch: int = 2,
     ):
@@ -49,6 +49,7 @@ class StoreMarket:
         self.partitions = tuple(sorted(partitions, key=lambda p: (p.table, p.instrument, p.date)))
         self._instruments = {instrument.name: instrument for instrument in instruments}
         self._start, self._end = start, end
+        self._clocks = None if clocks is None else {(day.instrument, day.date): day for day in clocks}
         self._batch_rows = batch_rows
         self._prefetch = prefetch
         self._verified: set[str] = set()
@@ -66,6 +67,11 @@ class StoreMarket:
         """The files this market reads, for a run's manifest: path, SHA-256 and rows."""
         return [{"path": str(self.root / p.path), "sha256": p.sha256, "rows": p.rows} for p in self.partitions]
 
+    @property
+    def clocks(self) -> list[dict[str, Any]] | None:
+        """How times of receipt were set right, by instrument and day, for a run's manifest; None: not asked for."""
+        return None if self._clocks is None else [day.to_dict() for day in self._clocks.values()]
+
     def rows(self, table: Table, instrument: str) -> int:
         """How many rows there are; an upper bound where a time selection cuts a day."""
         return sum(p.rows for p in self.partitions if p.table == table and p.instrument == instrument)
@@ -77,10 +83,6 @@ class StoreMarket:
     def trades(self, instrument: str) -> Iterator[TradeBatch]:
         """The instrument's prints in time order."""
         return self._iterate("trades", instrument, TradeBatch)
-
-    def local_ts(self, table: Table, instrument: str) -> Iterator[NDArray[np.int64]]:
-        """Times of receipt, batch by batch as the table's rows; exchange times where the source had none."""
-        return (columns[-1] for columns in self._ahead(table, instrument, (*_COLUMNS[table], "local_ts")))
 
     def close(self) -> None:
         """Stop all reading; safe to call twice."""
@@ -97,7 +99,8 @@ class StoreMarket:
         self.close()
 
     def _iterate(self, table: Table, instrument: str, batch: Any) -> Iterator[Any]:
-        return (batch._make(columns) for columns in self._ahead(table, instrument, _COLUMNS[table]))
+        names = batch._fields if self._clocks is not None else batch._fields[:-1]  # the last is local_ts
+        return (batch(*columns) for columns in self._ahead(table, instrument, names))
 
     def _ahead(self, table: Table, instrument: str, names: tuple[str, ...]) -> Iterator[tuple[NDArray[Any], ...]]:
         if instrument not in self._instruments:
@@ -118,8 +121,16 @@ class StoreMarket:
                     if self._outside(file.metadata.row_group(group).column(0).statistics):
                         continue
                     columns = read_columns(path, file, group, stored)
-                    columns.setdefault("local_ts", columns["ts"])
+                    if "local_ts" in names:
+                        columns["local_ts"] = self._received(partition, columns)
                     yield from self._cut(tuple(columns[name] for name in names))
+
+    def _received(self, partition: Partition, columns: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+        if not partition.local:
+            return columns["ts"]
+        assert self._clocks is not None
+        day = self._clocks[partition.instrument, partition.date]
+        return received(columns["ts"], columns["local_ts"], day.tables[partition.table], day.offset)
 
     def _outside(self, statistics: Any) -> bool:
         if statistics is None or not statistics.has_min_max or (self._start is None and self._end is None):

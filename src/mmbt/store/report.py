@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmbt.store.clocks import DayClock, clock_summary
 from mmbt.store.manifest import Manifest, Source
 from mmbt.store.names import printable
 
-__all__ = ["ConvertReport", "file_entry", "instrument_rows", "warnings_of"]
+__all__ = ["ConvertReport", "clock_text", "file_entry", "instrument_rows", "warnings_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def file_entry(path: str, source: Source, skipped: bool) -> dict[str, Any]:
     }
 
 
-def instrument_rows(manifest: Manifest) -> list[dict[str, Any]]:
-    """One entry an instrument: units, rows, span and counts of what is odd."""
+def instrument_rows(manifest: Manifest, clocks: Sequence[DayClock]) -> list[dict[str, Any]]:
+    """One entry an instrument: units, rows, span, counts of what is odd, and its clock of receipt if it has one."""
     totals: dict[str, dict[str, Any]] = {}
     for name, entry in sorted(manifest.instruments.items(), key=lambda item: item[0].encode()):
         units = entry.units
@@ -86,6 +88,12 @@ def instrument_rows(manifest: Manifest) -> list[dict[str, Any]]:
         )
         for key, count in partition.counts.items():
             total["counts"][key] = total["counts"].get(key, 0) + count
+    of: dict[str, list[DayClock]] = {}
+    for day in clocks:
+        of.setdefault(day.instrument, []).append(day)
+    for name, days in of.items():
+        if any(day.tables for day in days):
+            totals[name]["clock"] = clock_summary(days)
     return list(totals.values())
 
 
@@ -99,8 +107,18 @@ def warnings_of(instruments: list[dict[str, Any]]) -> list[str]:
         for key, what in (
             ("jumps", "prices 100 times above or below the one before"),
             ("crossed", "crossed quotes"),
-            ("negative_latency", "rows received before they were sent"),
+            ("negative_latency", "rows received before they were sent; --feed-latency local sets their clock forward"),
         ):
             if counts.get(key):
                 found.append(f"{name}: {counts[key]} {what}")
     return found
+
+
+def clock_text(clock: Mapping[str, int]) -> str:
+    """A summary of clocks in words."""
+    told = "never behind the exchange's"
+    if clock["days_behind"]:
+        told = (f"behind the exchange's on {clock['days_behind']} of {clock['days']} days, by "
+                f"{clock['offset_max_ns'] / 1e9:.4g} s at most")
+    missing = f"; {clock['missing']:,} rows have no local time" if clock["missing"] else ""
+    return f"its local clock runs {told}{missing}"

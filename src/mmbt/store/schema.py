@@ -6,8 +6,8 @@
 | `trades` | `ts`, `local_ts` if the source has it, `px`, `qty`, `side` (+1 buyer-initiated, -1 seller, 0 unknown) |
 
 Times are timestamp[ns, UTC], prices int64 in whole price units, quantities int64 in whole lots, `side` int8. An
-absent side of a quote has px 0 and qty 0. No column holds nulls. Rows stand in time order, ties by (source file,
-row).
+absent side of a quote has px 0 and qty 0, a row without a local time has local_ts 0. No column holds nulls. Rows stand
+in time order, ties by (source file, row).
 """
 
 from __future__ import annotations

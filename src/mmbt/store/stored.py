@@ -7,7 +7,7 @@ own checksums are verified as well while they are decoded; when something is wro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from mmbt.errors import StoreError
+from mmbt.store.clocks import Clock, ClockCounter, DayClock
 from mmbt.store.files import inside, io_errors, sha256_of
 from mmbt.store.manifest import Partition
 from mmbt.store.names import printable
 from mmbt.store.schema import check_schema, open_parquet
 
-__all__ = ["open_partition", "read_columns", "verify"]
+__all__ = ["day_clocks", "open_partition", "read_columns", "row_groups", "verify"]
 
 _DAMAGE = (pa.ArrowException, OSError, ValueError)  # what pyarrow raises over bytes that make no sense
 
@@ -91,6 +92,40 @@ def row_groups(
     with open_partition(root, partition, verified) as file:
         for group in range(file.metadata.num_row_groups):
             yield read_columns(root / partition.path, file, group, names)
+
+
+def day_clocks(root: Path, partitions: Iterable[Partition], *, measure: bool = True) -> list[DayClock]:
+    """The clocks of instruments by day, in order.
+
+    Parameters
+    ----------
+    partitions
+        Whole days: both tables of each instrument.
+    measure
+        Read the files whose manifest entry, written by an older version, says nothing of their clock; else leave their
+        days out.
+    """
+    days: dict[tuple[str, str], list[Partition]] = {}
+    for partition in sorted(partitions, key=lambda p: (p.instrument.encode(), p.date)):
+        days.setdefault((partition.instrument, partition.date), []).append(partition)
+    return [
+        DayClock(
+            instrument,
+            date,
+            sum(clock.missing for clock in clocks.values()) + sum(p.rows for p in parts if not p.local),
+            clocks,
+        )
+        for (instrument, date), parts in days.items()
+        if measure or all(p.clock for p in parts if p.local)
+        for clocks in [{p.table: p.clock or _measured(root, p) for p in parts if p.local}]
+    ]
+
+
+def _measured(root: Path, partition: Partition) -> Clock:
+    counter = ClockCounter()
+    for columns in row_groups(root, partition, ["ts", "local_ts"]):
+        counter.add(columns["ts"], columns["local_ts"])
+    return counter.clock()
 
 
 def _array(column: Any) -> NDArray[Any]:

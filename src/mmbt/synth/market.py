@@ -105,11 +105,15 @@ def generate_market(config: SynthConfig) -> ArrayMarket:
 
 def _before(table: TobBatch | TradeBatch, end_ns: int) -> list[np.ndarray]:
     rows = int(np.searchsorted(table.ts, end_ns, "left"))
-    return [column[:rows] for column in table]
+    return [column[:rows] for column in table if column is not None]
 
 
 def _join(parts: list[tuple[TobBatch, TradeBatch]]) -> tuple[TobBatch, TradeBatch]:
     if len(parts) == 1:
         return parts[0]
-    return (TobBatch(*map(np.concatenate, zip(*(tob for tob, _ in parts), strict=True))),
-            TradeBatch(*map(np.concatenate, zip(*(trades for _, trades in parts), strict=True))))
+    tobs, trades = zip(*parts, strict=True)
+    return TobBatch(*_columns(tobs)), TradeBatch(*_columns(trades))
+
+
+def _columns(tables: Sequence[TobBatch | TradeBatch]) -> list[np.ndarray]:
+    return [np.concatenate(column) for column in zip(*tables, strict=True) if column[0] is not None]

@@ -18,6 +18,8 @@ __all__ = ["Case", "differential_steps", "random_case"]
 
 LATENCIES = (0, 0, 1, STEP - 1, STEP, 2 * STEP, 5 * STEP, 30 * STEP)
 INTERVALS = (None, STEP, 5 * STEP, 5 * STEP, 10 * STEP, 3 * STEP + 1)
+CLOCKS = False  # whether cases have latencies of feed and responses, and drawn ones
+DRAWN = ("lognormal:median=20ms,sigma=1", "lognormal:median=1ns,sigma=2", "lognormal:median=5ms,sigma=0.5,floor=10ms")
 FEES = (0, 0, 20_000, -10_000, 12_345, 10**8)
 EVERY_EVENT = (HOOKS, HOOKS, ("on_tob",), ("on_trade", "on_fill"), ("on_tob", "on_timer", "on_end"),
                ("on_trade", "on_order", "on_fill"))
@@ -51,7 +53,7 @@ def random_case(seed: int, rows: int = 300) -> Case:
     rng = np.random.default_rng([seed, 1])
     batch_rows = [None, 1, 7, 64][rng.integers(4)]
     queue = _queue(np.random.default_rng([seed, 6])) if QUEUES else {}
-    market = random_market(seed, rows, batch_rows=batch_rows, queues=bool(queue), contracts=CONTRACTS)
+    market = random_market(seed, rows, batch_rows=batch_rows, local=CLOCKS, queues=bool(queue), contracts=CONTRACTS)
     names = [instrument.name for instrument in market.instruments]
     traded = names[: rng.integers(1, len(names) + 1)]
     place, cancel = (LATENCIES[i] for i in rng.integers(0, len(LATENCIES), 2))
@@ -72,6 +74,8 @@ def random_case(seed: int, rows: int = 300) -> Case:
         equity_interval=(10**9, 10 * STEP, 7 * STEP + 1)[rng.integers(3)],
         position=int(rng.integers(-9, 10)) if len(traded) == 1 and rng.random() < 0.3 else 0,
     )
+    if CLOCKS:
+        options = _with_clocks(options, np.random.default_rng([seed, 4]))
     options = replace(options, **queue, **(_fees_by_size(np.random.default_rng([seed, 7])) if FEES_BY_SIZE else {}))
     timed = bool(rng.random() < 0.5)  # nobody looks at single events: the engine may leap over most of them
     intervals, hook_sets = (TIMED_INTERVALS, TIMED) if timed else (INTERVALS, EVERY_EVENT)
@@ -93,6 +97,19 @@ def _fees_by_size(rng: np.random.Generator) -> dict[str, Any]:
     names = ("maker_fee_qty", "taker_fee_qty", "maker_fee_flat", "taker_fee_flat")
     amounts = {name: AMOUNTS[rng.integers(len(AMOUNTS))] for name in names}
     return {**amounts, "fee_currency": ("settlement", "other")[rng.integers(2)]}
+
+
+def _with_clocks(options: Options, rng: np.random.Generator) -> Options:
+    """The options with clocks of the strategy's own."""
+    feeds: tuple[int | str, ...] = ("local", "local", *LATENCIES, *DRAWN)
+    responses: tuple[int | str, ...] = (*LATENCIES, *DRAWN)
+    options = replace(options, feed_latency=feeds[rng.integers(len(feeds))],
+                      response_latency=responses[rng.integers(len(responses))], seed=int(rng.integers(2**32)))
+    if rng.random() < 0.3:
+        options = replace(options, place_latency=DRAWN[rng.integers(len(DRAWN))])
+    if rng.random() < 0.3:
+        options = replace(options, cancel_latency=DRAWN[rng.integers(len(DRAWN))])
+    return options
 
 
 def differential_steps(first_seed: int, steps: int, rows: int = 300) -> tuple[int, int, str]:

@@ -31,6 +31,7 @@ class Options:
     """Everything that decides a run beside market and strategy.
 
     Times are in ns; fees are whole 1e-8 of the value traded, and decimals for a quantity of 1.0 and for a fill.
+    A latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
     """
 
     instruments: tuple[str, ...]
@@ -41,8 +42,11 @@ class Options:
     size: str = "full"
     queue: str = "back"
     power: float = 2.0
-    place_latency: int = 0
-    cancel_latency: int = 0
+    place_latency: int | str = 0
+    cancel_latency: int | str = 0
+    feed_latency: int | str = 0
+    response_latency: int | str = 0
+    seed: int = 0
     maker_fee: int = 0
     taker_fee: int = 0
     maker_fee_qty: str = "0"
@@ -109,7 +113,8 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
         cancel_latency=options.cancel_latency, maker_fee=_basis_points(options.maker_fee),
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
         equity_interval=options.equity_interval, position=options.position,
-        **_changed(options, ("maker_fee_qty", "taker_fee_qty", "maker_fee_flat", "taker_fee_flat", "fee_currency")),
+        **_changed(options, ("feed_latency", "response_latency", "seed", "maker_fee_qty", "taker_fee_qty",
+                             "maker_fee_flat", "taker_fee_flat", "fee_currency")),
     )
     result = run_backtest(market, strategy, config)
     summary = result.summary

@@ -12,6 +12,7 @@ by a tick or not at all, so that random orders often stand where the market goes
 | prints at the touch, through it, inside   | 40%, 40%, 20%; any price unit        |
 | aggressor right, unknown, wrong           | 60%, 25%, 15%                        |
 | a silence about as long as `SILENCE`      | 1 row in 150                         |
+| received at once, before it was sent      | 35%, 15% of rows, where asked for    |
 
 Where queues matter a touch stays for several quotes and is deep, and most prints are at it. Where contracts matter half
 of the instruments are inverse and most have a multiplier. Both leave everything else as it is.
@@ -19,7 +20,7 @@ of the instruments are inverse and most have a multiplier. Both leave everything
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -29,7 +30,8 @@ from numpy.typing import NDArray
 
 from mmbt.market import ArrayMarket, Instrument, TobBatch, TradeBatch
 
-__all__ = ["FIRST_TS", "SILENCE", "STEP", "book", "market_of", "random_market", "scrambled_after", "tables_of"]
+__all__ = ["FIRST_TS", "SILENCE", "STEP", "book", "market_of", "random_market", "received", "scrambled_after",
+           "tables_of"]
 
 STEP = 10_000_000  # ns
 SILENCE = 2 * 10**9  # ns; the session gap the silences are made for
@@ -63,8 +65,19 @@ def tables_of(tob: Sequence[Sequence[int]], trades: Sequence[Sequence[int]] = ()
     )
 
 
-def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None, *,
-                  queues: bool = False, contracts: bool = False) -> ArrayMarket:
+def received(market: ArrayMarket, seconds: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> ArrayMarket:
+    """The same market with times of receipt: for each instrument those of its quotes and of its prints, in s."""
+    tables = []
+    for spec in market.instruments:
+        no_quotes, no_prints = tables_of(())
+        tob, trades = next(market.tob(spec.name), no_quotes), next(market.trades(spec.name), no_prints)
+        times = [np.array([int(t * 10**9) for t in column], dtype=np.int64) for column in seconds[spec.name]]
+        tables.append((spec, tob._replace(local_ts=times[0]), trades._replace(local_ts=times[1])))
+    return ArrayMarket(tables)
+
+
+def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None,
+                  *, local: bool = False, queues: bool = False, contracts: bool = False) -> ArrayMarket:
     """A market that is a function of its arguments.
 
     Parameters
@@ -77,10 +90,13 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         How many, up to five; None draws one to three.
     batch_rows
         Rows handed over at a time.
+    local
+        Whether rows have times of receipt; nothing else depends on it.
     queues, contracts
         Whether they shall matter.
     """
     rng = np.random.default_rng([seed, 20220921])
+    receipts = np.random.default_rng([seed, 20220922])
     count = int(rng.integers(1, 4)) if instruments is None else instruments
     names = [NAMES[i] for i in rng.permutation(len(NAMES))[:count]]
     ts = FIRST_TS + np.cumsum(_intervals(rng, rows))
@@ -100,6 +116,9 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
             tob, trades = _queued(np.random.default_rng([seed, 4, i]), tob, trades, latest)
         if contracts:
             spec = _contract(np.random.default_rng([seed, 5, i]), spec)
+        if local:
+            tob = tob._replace(local_ts=_received(receipts, tob.ts))
+            trades = trades._replace(local_ts=_received(receipts, trades.ts))
         tables.append((spec, tob, trades))
     return ArrayMarket(tables, batch_rows)
 
@@ -117,6 +136,8 @@ def scrambled_after(market: ArrayMarket, cut: int, seed: int) -> ArrayMarket:
             for name in columns:
                 if name in prices:
                     columns[name][late] = rng.integers(1, 120, len(late)) * spec.tick_units
+                elif name == "local_ts":
+                    columns[name][late] = columns["ts"][late] + rng.integers(-5 * STEP, 50 * STEP, len(late))
                 elif name == "side":
                     columns[name][late] = rng.integers(-1, 2, len(late))
                 elif name != "ts":
@@ -126,7 +147,8 @@ def scrambled_after(market: ArrayMarket, cut: int, seed: int) -> ArrayMarket:
 
 
 def _joined(kind: type[TobBatch] | type[TradeBatch], batches: Sequence[TobBatch | TradeBatch]) -> dict[str, Any]:
-    return {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in kind._fields}
+    return {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in kind._fields
+            if getattr(batches[0], name) is not None}
 
 
 def _intervals(rng: np.random.Generator, rows: int) -> Int64s:
@@ -136,6 +158,13 @@ def _intervals(rng: np.random.Generator, rows: int) -> Int64s:
     silences = np.array([SILENCE - STEP, SILENCE, SILENCE + STEP, SILENCE + 1, 2 * SILENCE + 5 * STEP])
     long = rng.random(rows) < 1 / 150
     return np.asarray(np.where(long, rng.choice(silences, rows), intervals), dtype=np.int64)
+
+
+def _received(rng: np.random.Generator, ts: Int64s) -> Int64s:
+    """Times of receipt: mostly at once or some steps of the lattice later, at times before the exchange's time."""
+    delays = np.array([0, STEP, 2 * STEP, 5 * STEP, 30 * STEP, 200 * STEP, 1, STEP - 1, -1, -STEP, -7 * STEP])
+    often = [0.35, 0.2, 0.1, 0.1, 0.03, 0.01, 0.03, 0.03, 0.05, 0.05, 0.05]
+    return np.asarray(ts + rng.choice(delays, len(ts), p=often), dtype=np.int64)
 
 
 def _instrument(rng: np.random.Generator, name: str) -> Instrument:

@@ -22,13 +22,15 @@ Price = Any  # int, float or Decimal, in ticks
 class ReferenceContext:
     """The `ctx` of one instrument.
 
-    Prices are in ticks, quantities in lots. The view is the simulator's present state: it is valid during a call only.
+    Prices are in ticks, quantities in lots. It shows what is visible and what was told (O5), and is valid during a call
+    only.
     """
 
     def __init__(self, simulator: ReferenceSimulator, name: str, traded: bool) -> None:
         self._sim = simulator
-        self._venue = simulator.venues[name]
+        self._view = simulator.views[name]
         self._spec = simulator.specs[name]
+        self._tick_units = self._spec.tick_units
         self._traded = traded
         # (side, level) -> the last order `quote` sent for that slot, and the price it sent
         self._slots: dict[tuple[int, int], tuple[int, int]] = {}
@@ -50,50 +52,53 @@ class ReferenceContext:
     @property
     def bid(self) -> int:
         """Best bid in ticks, 0 when absent."""
-        return self._venue.bid.px // self._venue.tick_units
+        return self._view.bid_px // self._tick_units
 
     @property
     def ask(self) -> int:
         """Best offer in ticks, 0 when absent."""
-        return self._venue.ask.px // self._venue.tick_units
+        return self._view.ask_px // self._tick_units
 
     @property
     def bid_qty(self) -> int:
         """Displayed quantity at the best bid, lots."""
-        return self._venue.bid.qty
+        return self._view.bid_qty
 
     @property
     def ask_qty(self) -> int:
         """Displayed quantity at the best offer, lots."""
-        return self._venue.ask.qty
+        return self._view.ask_qty
 
     @property
     def mid(self) -> float:
         """The last valid mid in ticks, NaN before any (U4)."""
-        mid2 = self._sim.accounts[self.instrument].mid2
-        return math.nan if mid2 is None else mid2 / (2 * self._venue.tick_units)
+        mid2 = self._view.mid2
+        return math.nan if mid2 is None else mid2 / (2 * self._tick_units)
 
     @property
     def valid(self) -> bool:
-        """Whether the current book is two-sided and not crossed."""
-        return self._venue.valid
+        """Whether the visible book is two-sided and not crossed."""
+        return self._view.valid
 
     @property
     def position(self) -> int:
-        """Position in lots."""
+        """Position in lots, by the fills told."""
+        return self._view.position
+
+    @property
+    def venue_position(self) -> int:
+        """The venue's truth, for the position limits of the built-in quotes: no strategy of a user's has it."""
         return self._sim.accounts[self.instrument].position
 
     @property
     def cash(self) -> Decimal:
-        """Cash in the quote currency, fees paid included."""
-        account = self._sim.accounts[self.instrument]
-        return account.currency(account.cash)
+        """Cash, fees paid included, by the fills told."""
+        return self._sim.accounts[self.instrument].currency(self._view.cash)
 
     @property
     def orders(self) -> tuple[Order, ...]:
-        """Our orders of this instrument that are not finished, by id."""
-        mine = [order for order in self._sim.open_orders.values() if order.instrument == self.instrument]
-        return tuple(order.seen(order.status) for order in sorted(mine, key=lambda order: order.id))
+        """Our orders of this instrument that we were not told to be finished, by id."""
+        return tuple(order for _, order in sorted(self._view.orders.items()))
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -145,7 +150,7 @@ class ReferenceContext:
                 raise ValueError(f"px must be None for a market order, not {px!r}")
             ticks = 0
         else:
-            ticks = checks.limit_px("px", px, self._venue.tick_units)
+            ticks = checks.limit_px("px", px, self._tick_units)
         return self._sim.send_place(self.instrument, sign, ticks, checks.lots("qty", qty), kind, purpose)
 
     def hedge(self, qty: int) -> int:
@@ -163,8 +168,8 @@ class ReferenceContext:
         """Ask for a new price and remaining quantity of an order."""
         self._may_trade()
         order = self._sim.orders.get(order_id)
-        venue = self._venue if order is None else self._sim.venues[order.instrument]
-        ticks = checks.limit_px("px", px, venue.tick_units)
+        tick_units = self._tick_units if order is None else self._sim.specs[order.instrument].tick_units
+        ticks = checks.limit_px("px", px, tick_units)
         self._sim.send_replace(self.instrument, order_id, ticks, checks.lots("qty", qty))
         if order is not None:
             self._sim.contexts[order.instrument]._slot_was_replaced(order_id, ticks)
@@ -179,24 +184,24 @@ class ReferenceContext:
         for side, prices, names in ((+1, bids, bid_names), (-1, asks, ask_names)):
             for level, price in enumerate(prices):
                 if price is not None:
-                    wanted[side, level] = checks.passive_px(names[level], price, side, self._venue.tick_units)
+                    wanted[side, level] = checks.passive_px(names[level], price, side, self._tick_units)
         for slot in [slot for slot in self._slots if not self._counts(slot)]:
             del self._slots[slot]
         bids_first = sorted(self._slots, key=lambda slot: (-slot[0], slot[1]))
         for slot in bids_first:
             order_id, px = self._slots[slot]
             if wanted.get(slot) != px:
-                self._sim.send_cancel(self.instrument, order_id)
+                self._sim.send_cancel(self.instrument, order_id, slot)
                 del self._slots[slot]
         for slot in sorted(wanted, key=lambda slot: (-slot[0], slot[1])):
             if slot not in self._slots:
                 kind = "post_only" if post_only else "gtc"
-                order_id = self._sim.send_place(self.instrument, slot[0], wanted[slot], size, kind, "quote")
+                order_id = self._sim.send_place(self.instrument, slot[0], wanted[slot], size, kind, "quote", slot)
                 self._slots[slot] = (order_id, wanted[slot])
 
     def _counts(self, slot: tuple[int, int]) -> bool:
-        order = self._sim.orders[self._slots[slot][0]]
-        return order.status in ("travelling", "live") and not order.cancel_sent
+        order_id, _ = self._slots[slot]
+        return order_id in self._view.orders and not self._sim.orders[order_id].cancel_sent
 
     def _slot_was_replaced(self, order_id: int, px: int) -> None:
         for slot, (its_order, _) in self._slots.items():

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from mmbt.strategies.base import Strategy
+from mmbt.testing.reference.context import ReferenceContext
 
 __all__ = ["ReferenceQuoter"]
 
@@ -24,7 +25,7 @@ class ReferenceQuoter(Strategy):
     interval
         Of the timer.
     max_position
-        No bid at or above it, no offer at or below its negative; None for no limit.
+        No bid at or above it, no offer at or below its negative, by the venue's position; None for no limit.
     levels, step_ticks
         Level i stands i*step_ticks further out.
     """
@@ -46,8 +47,9 @@ class ReferenceQuoter(Strategy):
         if not ctx.valid:
             return
         reservation = (ctx.bid + ctx.ask) / 2 - self._skew * ctx.position
-        may_buy = self._max_position is None or ctx.position < self._max_position
-        may_sell = self._max_position is None or ctx.position > -self._max_position
+        held = ctx.venue_position if isinstance(ctx, ReferenceContext) else ctx.position
+        may_buy = self._max_position is None or held < self._max_position
+        may_sell = self._max_position is None or held > -self._max_position
         bids: list[int | None] = []
         asks: list[int | None] = []
         for level in range(self._levels):

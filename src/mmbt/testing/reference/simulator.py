@@ -1,12 +1,35 @@
 """The reference simulator: instants, sessions, timers, the latency bus and the callbacks (O1-O7, A3).
 
-At an instant t, in this order: the end of a session that falls on t; each market event of t, its callbacks and what
-their zero-latency commands cause; the messages that arrive at t; the timers of t.
+Three clocks meet at an instant t. The venue acts at exchange time. A row of the market is visible to the strategy at
+its visible time; a report (a fill, or the outcome of a command) of time u is told at the later of u + response latency
+and the time at which the report before it is told, so that reports, of all instruments together, stand in one line.
+
+A *round* hands over all reports of the line that are due: the views take all of them, then `on_fill` and `on_order`
+are called for each, in order of occurrence. *Settling* is: apply, in the order sent, what was sent without latency;
+then a round, if a report is due; and so on until nothing is left to apply and no report is due. At an instant t, in
+this order:
+
+0. If a session ends at t: its timers stop, orders live and travelling are cancelled by id. Nothing is told yet.
+1. Settle: one round tells what is due of before t, and behind it what step 0 caused, if that is due as well.
+2. Each row of exchange time before t that is visible at t, in total order over all instruments: the view takes it,
+   timers may start, `on_tob` or `on_trade`; settle.
+3. Each row of exchange time t in total order: the venue's book, its fills, the account; the silence of the session
+   starts anew. If the row is visible at once, the view takes it and timers may start. A round, if a report is due;
+   then, only if the row is visible at once, `on_tob` or `on_trade`; settle.
+4. All commands that arrive at t, by (arrival, order of sending), each a step of its own; settle.
+5. If a timer falls on t: `on_timer` for each traded instrument, one after another; settle.
+
+Commands sent without latency in 1 and 2 thus meet the venue as it is before the rows of t. A delay drawn as 0 is no
+latency. Timers may start when a row of a traded instrument becomes visible, a print as well as a quote: if none is
+running, if all traded books as visible are valid, and if this row or one visible since the last end of a session has an
+exchange time at or after that end; a session that is over thus starts no timers by rows that are seen late. At the end
+of the run, rows not yet visible and reports not yet told are dropped; in `on_end` the views have no orders any more,
+and are otherwise as they were.
 """
 
 from __future__ import annotations
 
-import heapq
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,11 +38,14 @@ from mmbt.errors import StrategyError
 from mmbt.market import MarketData
 from mmbt.strategies.base import HOOKS, Strategy
 from mmbt.testing.reference.accounts import Account, mark_outs, result_hash
+from mmbt.testing.reference.bus import Bus
+from mmbt.testing.reference.clocks import Feed, Reports
 from mmbt.testing.reference.context import ReferenceContext
 from mmbt.testing.reference.contracts import Fees
 from mmbt.testing.reference.stream import Event, in_name_order, total_order
-from mmbt.testing.reference.things import Fill, Message, Order, ReferenceResult, Trade, VenueOrder
+from mmbt.testing.reference.things import Fill, Message, Order, ReferenceResult, Report, Trade, VenueOrder
 from mmbt.testing.reference.venue import Rules, Venue
+from mmbt.testing.reference.view import View
 from mmbt.units import duration_ns
 
 __all__ = ["ReferenceSimulator"]
@@ -39,8 +65,12 @@ class ReferenceSimulator:
         Names of the traded and of the only watched instruments.
     cross, trade, aggressor, size, queue, power
         The fill rules.
-    place_latency, cancel_latency, session_gap, equity_interval
+    session_gap, equity_interval
         In ns; `session_gap` None means that sessions never end.
+    place_latency, cancel_latency, feed_latency, response_latency
+        In ns, or texts as in `reference.delays`; `feed_latency` may be "local" too.
+    seed
+        Of the drawn latencies.
     maker_fee, taker_fee
         Whole 1e-8 of the value traded.
     maker_fee_qty, taker_fee_qty, maker_fee_flat, taker_fee_flat
@@ -56,7 +86,8 @@ class ReferenceSimulator:
     def __init__(self, market: MarketData, strategy: Strategy, *, instruments: Sequence[str], watch: Sequence[str] = (),
                  cross: str = "through", trade: str = "through", aggressor: str = "auto", size: str = "full",
                  queue: str = "back", power: float = 2.0,
-                 place_latency: int = 0, cancel_latency: int = 0, maker_fee: int = 0, taker_fee: int = 0,
+                 place_latency: int | str = 0, cancel_latency: int | str = 0, feed_latency: int | str = 0,
+                 response_latency: int | str = 0, seed: int = 0, maker_fee: int = 0, taker_fee: int = 0,
                  maker_fee_qty: str = "0", taker_fee_qty: str = "0", maker_fee_flat: str = "0",
                  taker_fee_flat: str = "0", fee_currency: str = "settlement",
                  session_gap: int | None = HOUR, ties: str = "prints-first", equity_interval: int = 10**9,
@@ -70,27 +101,27 @@ class ReferenceSimulator:
         self.specs = {spec.name: spec for spec in market.instruments if spec.name in streamed}
         self.accounts = {name: Account(self.specs[name], held.get(name, 0), *fees) for name in streamed}
         self.venues = {name: Venue(self.specs[name].tick_units, rules, self._filled, self._notice) for name in streamed}
+        self.views = {name: View(self.accounts[name].position) for name in streamed}
         self.contexts = {name: ReferenceContext(self, name, name in self.traded) for name in streamed}
         self.orders: dict[int, VenueOrder] = {}
         self.open_orders: dict[int, VenueOrder] = {}
         self.may_trade = False
-        self.events: list[Event] = total_order(market, streamed, ties)
+        self.events: list[Event] = total_order(market, streamed, ties, Feed(feed_latency, seed))
         self.now = self.events[0][0] if self.events else 0
 
         self._strategy = strategy
         self._hooks = {hook for hook in HOOKS if getattr(type(strategy), hook) is not getattr(Strategy, hook)}
         self._interval = duration_ns(strategy.interval) if strategy.interval is not None else 0
-        self._latency = {"place": place_latency, "replace": place_latency, "cancel": cancel_latency}
         self._session_gap = session_gap
         self._equity_interval = equity_interval
 
-        self._queue: list[Message] = []  # sent without latency, to be applied after the callbacks
-        self._bus: list[tuple[int, int, Message]] = []  # (arrival, send sequence, message)
-        self._sent = 0
-        self._notices: list[Fill | tuple[str, Order]] = []  # what the strategy has still to hear
+        self._bus = Bus(place_latency, cancel_latency, seed)
+        self._reports = Reports(response_latency, seed)
+        self._late = deque(sorted((event[7], i) for i, event in enumerate(self.events) if event[7] > event[0]))
         self._rounds = 0
         self._next_timer: int | None = None
         self._session_end: int | None = None
+        self._session_seen = False  # whether a row of the session has become visible
         self._decisions = 0
         self._index = self._arrived = 0
         self._filled_in_step: list[str] = []
@@ -127,25 +158,27 @@ class ReferenceSimulator:
         if not self.events:
             return None
         last = self.events[-1][0]
-        times = [t for t in (self._session_end, self._next_timer) if t is not None]
+        times = [self._session_end, self._next_timer, self._bus.next_arrival, self._reports.next_told]
         if self._index < len(self.events):
             times.append(self.events[self._index][0])
-        if self._bus:
-            times.append(self._bus[0][0])
-        return min((t for t in times if t <= last), default=None)
+        if self._late:
+            times.append(self._late[0][0])
+        return min((t for t in times if t is not None and t <= last), default=None)
 
     def _instant(self) -> None:
         if self.now == self._session_end:
             self._end_session()
+        self._settle()
+        while self._late and self._late[0][0] == self.now:
+            event = self.events[self._late.popleft()[1]]
+            self._show(event)
+            self._call_of(event)
+            self._settle()
         while self._index < len(self.events) and self.events[self._index][0] == self.now:
             self._index += 1
             self._market_event(self.events[self._index - 1])
-        arrivals = []
-        while self._bus and self._bus[0][0] == self.now:
-            arrivals.append(heapq.heappop(self._bus)[2])
-        if arrivals:
-            self._apply(arrivals)
-            self._settle()
+        self._apply(self._bus.arrivals(self.now))
+        self._settle()
         if self.now == self._next_timer:
             self._next_timer = self.now + self._interval
             if "on_timer" in self._hooks:
@@ -169,35 +202,48 @@ class ReferenceSimulator:
             venue.print(*values)
         if traded:
             account.end_step()
-            self._session_goes_on()
+            if self._session_gap is not None:
+                self._session_end = self.now + self._session_gap  # the silence starts anew
         self._equity_of_fills()
-        self._deliver()
-        if is_quote:
-            self._call("on_tob", self.contexts[name])
-        elif "on_trade" in self._hooks:
-            px, qty, side = values
-            self._call("on_trade", self.contexts[name], Trade(self.now, name, px / venue.tick_units, qty, side))
+        visible = event[7] == self.now
+        if visible:
+            self._show(event)
+        self._round(self._reports.due(self.now))
+        if visible:
+            self._call_of(event)
         self._settle()
 
-    # --- sessions and timers (O4, O6) --------------------------------------------------------------------------------
+    def _show(self, event: Event) -> None:
+        """A row becomes visible: the strategy's view changes, and timers start once all books in sight are valid."""
+        ts, name, is_quote, values = event[0], event[4], event[5], event[6]
+        if is_quote:
+            self.views[name].show(*values)
+        if name in self.traded:
+            self._session_seen |= not self._session_ends or ts >= self._session_ends[-1]
+            ready = self._session_seen and all(self.views[name].valid for name in self.traded)
+            if self._interval and self._next_timer is None and ready:
+                self._next_timer = self.now
 
-    def _session_goes_on(self) -> None:
-        """After an event of a traded instrument: the silence starts anew, and timers start once all books are valid."""
-        if self._session_gap is not None:
-            self._session_end = self.now + self._session_gap
-        if self._interval and self._next_timer is None and all(self.venues[name].valid for name in self.traded):
-            self._next_timer = self.now
+    def _call_of(self, event: Event) -> None:
+        ts, name, is_quote, values = event[0], event[4], event[5], event[6]
+        if is_quote:
+            self._call("on_tob", self.contexts[name])
+        else:
+            px, qty, side = values
+            trade = Trade(ts, name, px / self.venues[name].tick_units, qty, side)
+            self._call("on_trade", self.contexts[name], trade)
+
+    # --- sessions (O6) -----------------------------------------------------------------------------------------------
 
     def _end_session(self) -> None:
         """Live orders and place messages still travelling are cancelled; timers wait for a fresh start."""
         self._session_ends.append(self.now)
         self._session_end = self._next_timer = None
+        self._session_seen = False
         self._cancel_all("session")
-        self._settle()
 
     def _cancel_all(self, reason: str) -> None:
-        self._bus = [entry for entry in self._bus if entry[2].what != "place"]
-        heapq.heapify(self._bus)
+        self._bus.stop_orders()
         for order in sorted(self.open_orders.values(), key=lambda o: o.id):
             if order.status == "live":
                 self.venues[order.instrument].cancel(order, reason)
@@ -208,36 +254,25 @@ class ReferenceSimulator:
 
     # --- commands (O2, O3, A3) ---------------------------------------------------------------------------------------
 
-    def send_place(self, name: str, side: int, px: int, qty: int, kind: str, purpose: str) -> int:
-        """Send an order; returns its id, which counts from 1 (A7)."""
-        arrival = self.now + self._latency["place"]
-        order = VenueOrder(len(self.orders) + 1, name, side, px, qty, qty, kind, purpose, arrival)
-        order.waiting_on_bus = arrival > self.now
+    def send_place(self, name: str, side: int, px: int, qty: int, kind: str, purpose: str,
+                   slot: tuple[int, int] | None = None) -> int:
+        """Send an order, of `quote` if it has a slot (side, level); returns its id, which counts from 1 (A7)."""
+        order = VenueOrder(len(self.orders) + 1, name, side, px, qty, qty, kind, purpose)
         self.orders[order.id] = self.open_orders[order.id] = order
-        self._send(Message("place", order.id, order, name), arrival)
+        self.views[name].sent(order.seen(order.status))
+        self._bus.send(self.now, Message("place", order.id, order, name), slot)
         return order.id
 
-    def send_cancel(self, sender: str, order_id: int) -> None:
-        """Send a cancel."""
+    def send_cancel(self, sender: str, order_id: int, slot: tuple[int, int] | None = None) -> None:
+        """Send a cancel; one of `quote` has the slot of the order it withdraws."""
         order = self.orders.get(order_id)
         if order is not None:
             order.cancel_sent = True
-        self._send(Message("cancel", order_id, order, sender), self.now + self._latency["cancel"])
+        self._bus.send(self.now, Message("cancel", order_id, order, sender), slot)
 
     def send_replace(self, sender: str, order_id: int, px: int, qty: int) -> None:
         """Send a replace, which travels as long as an order."""
-        message = Message("replace", order_id, self.orders.get(order_id), sender, px, qty)
-        self._send(message, self.now + self._latency["replace"])
-
-    def _send(self, message: Message, arrival: int) -> None:
-        self._sent += 1
-        waits = message.what != "place" and message.order is not None and message.order.waiting_on_bus
-        if waits and message.order is not None:
-            arrival = max(arrival, message.order.arrival)
-        if waits or arrival > self.now:
-            heapq.heappush(self._bus, (arrival, self._sent, message))
-        else:
-            self._queue.append(message)
+        self._bus.send(self.now, Message("replace", order_id, self.orders.get(order_id), sender, px, qty))
 
     def _apply(self, messages: list[Message]) -> None:
         """Messages reach the venue one after another, each a step of its own."""
@@ -270,25 +305,25 @@ class ReferenceSimulator:
     # --- callbacks ---------------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Apply what was sent without latency, then tell the strategy what came of it, in rounds (O2)."""
-        while self._queue or self._notices:
-            queue, self._queue = self._queue, []
-            self._apply(queue)
-            if self._notices:
+        """Apply what was sent without latency, then tell the strategy what is due, in rounds (O2)."""
+        while True:
+            self._apply(self._bus.without_latency())
+            reports = self._reports.due(self.now)
+            if not reports:
+                return
+            if any(report.hook in self._hooks for report in reports):
                 self._rounds += 1
                 if self._rounds > MAX_ROUNDS:
                     raise StrategyError(f"more than {MAX_ROUNDS} rounds of commands and their results at {self.now}: "
                                         "a hook answers its own results without end")
-                self._deliver()
+            self._round(reports)
 
-    def _deliver(self) -> None:
-        """One round: everything that had happened by its beginning, in order of occurrence."""
-        notices, self._notices = self._notices, []
-        for notice in notices:
-            if isinstance(notice, Fill):
-                self._call("on_fill", self.contexts[notice.instrument], notice)
-            else:
-                self._call("on_order", self.contexts[notice[0]], notice[1])
+    def _round(self, reports: list[Report]) -> None:
+        """Everything that is due, in order of occurrence; all of it is known before the first hook is called."""
+        for report in reports:
+            self.views[report.context].tell(report)
+        for report in reports:
+            self._call(report.hook, self.contexts[report.context], report.what)
 
     def _call(self, hook: str, ctx: ReferenceContext, *told: Any) -> None:
         if hook not in self._hooks:
@@ -308,8 +343,7 @@ class ReferenceSimulator:
     def _order_notice(self, seen: Order, context: str) -> None:
         row = seen._asdict()
         self._order_rows.append({"ts": self.now, "order_id": row.pop("id"), **row})
-        if "on_order" in self._hooks:
-            self._notices.append((context, seen))
+        self._reports.make(self.now, context, seen)
 
     def _forget_finished(self, order: VenueOrder) -> None:
         if order.status not in ("travelling", "live"):
@@ -328,9 +362,9 @@ class ReferenceSimulator:
                "mid2": mid2, "fee_units": units}
         self._fills.append(row)
         self._filled_in_step.append(order.instrument)
-        if "on_fill" in self._hooks:
-            self._notices.append(Fill(self.now, order.instrument, order.id, order.side, ticks, qty, reason,
-                                      order.purpose, fee, order.remaining, account.position))
+        told = Fill(self.now, order.instrument, order.id, order.side, ticks, qty, reason, order.purpose, fee,
+                    order.remaining, account.position)
+        self._reports.make(self.now, order.instrument, told, account.cash)
 
     def _equity_row(self, ts: int, name: str) -> None:
         account = self.accounts[name]
@@ -363,7 +397,8 @@ class ReferenceSimulator:
             self._equity_grid(self.now, inclusive=True)
         self.may_trade = False
         self._cancel_all("end")
-        self._notices.clear()
+        for view in self.views.values():
+            view.orders.clear()
         if self.events and self._last_grid_row != self.now:
             for name in self.traded:
                 self._equity_row(self.now, name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-__all__ = ["Fill", "Message", "Order", "ReferenceResult", "Trade", "VenueOrder"]
+__all__ = ["Fill", "Message", "Order", "ReferenceResult", "Report", "Trade", "VenueOrder"]
 
 
 class Order(NamedTuple):
@@ -65,7 +65,7 @@ class VenueOrder:
     remaining: int
     kind: str
     purpose: str
-    arrival: int
+    arrival: int = 0
     status: str = "travelling"
     waiting_on_bus: bool = False  # its place message travels with a latency
     cancel_sent: bool = False  # by the strategy, which therefore no longer counts on it (A4)
@@ -87,6 +87,20 @@ class Message(NamedTuple):
     sender: str  # the instrument whose context sent it
     px: int = 0
     qty: int = 0
+
+
+class Report(NamedTuple):
+    """A fill or the outcome of a command on its way to the strategy."""
+
+    told: int  # when
+    context: str  # the instrument that it is told about
+    what: Fill | Order
+    cash: int  # after a fill, money units
+
+    @property
+    def hook(self) -> str:
+        """Who hears it."""
+        return "on_fill" if isinstance(self.what, Fill) else "on_order"
 
 
 @dataclass(frozen=True)
