@@ -65,7 +65,8 @@ cdef class Parts:
         attach(&feed.rows, part, self._names[feed.rows.instrument])
         self._seen[place] = part
         if self._local:
-            local_ts = part[len(part) - 1]
+            received = part[len(part) - 1]
+            local_ts = part[0] if received is None else received
             if local_ts.shape[0] != feed.rows.length:
                 raise ValueError(f"{self._names[feed.rows.instrument]}: the columns of a part differ in length")
             feed.local_ts = &local_ts[0]

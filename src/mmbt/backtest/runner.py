@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -148,7 +148,7 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         power=config.fills.power,
         maker_rate=config.maker_rate,
         taker_rate=config.taker_rate,
-        **_constants(_latencies(config)),
+        **_latencies(config),
         session_gap=config.session_gap,
         interval=strategy.interval_ns,
         equity_interval=config.equity_interval,
@@ -156,27 +156,15 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
     )
 
 
-def _latencies(config: BacktestConfig) -> dict[str, cysim.Latency | None]:
-    """The latencies as the machine takes them; None for that of the feed: its rows bring their times of receipt."""
+def _latencies(config: BacktestConfig) -> dict[str, Any]:
+    """The latencies as the machine takes them."""
     models = {
         "place_latency": config.place_latency,
         "cancel_latency": config.place_latency if config.cancel_latency is None else config.cancel_latency,
         "response_latency": config.response_latency,
         "feed_latency": config.feed_latency,
     }
-    return {name: None if model == "local" else model.native(config.seed) for name, model in models.items()}
-
-
-def _constants(latencies: Mapping[str, cysim.Latency | None]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name, latency in latencies.items():
-        constant = None if latency is None else latency.constant_ns
-        if constant is None or (constant and name in ("response_latency", "feed_latency")):
-            raise UsageError(f"{name.replace('_', ' ')}: the simulator does not take this one yet, only constant "
-                             "latencies of placing and cancelling")
-        if name in ("place_latency", "cancel_latency"):
-            found[name] = constant
-    return found
+    return {name: model if model == "local" else model.native(config.seed) for name, model in models.items()}
 
 
 def _feeder(market: MarketData) -> Callable[[str, str], Any]:

@@ -18,7 +18,7 @@ __all__ = ["Case", "differential_steps", "random_case"]
 
 LATENCIES = (0, 0, 1, STEP - 1, STEP, 2 * STEP, 5 * STEP, 30 * STEP)
 INTERVALS = (None, STEP, 5 * STEP, 5 * STEP, 10 * STEP, 3 * STEP + 1)
-CLOCKS = False  # whether cases have latencies of feed and responses, and drawn ones
+CLOCKS = True  # whether cases have latencies of feed and responses, and drawn ones
 DRAWN = ("lognormal:median=20ms,sigma=1", "lognormal:median=1ns,sigma=2", "lognormal:median=5ms,sigma=0.5,floor=10ms")
 FEES = (0, 0, 20_000, -10_000, 12_345, 10**8)
 EVERY_EVENT = (HOOKS, HOOKS, ("on_tob",), ("on_trade", "on_fill"), ("on_tob", "on_timer", "on_end"),
@@ -28,7 +28,7 @@ TIMED = (("on_timer",), ("on_timer", "on_order"), ("on_timer", "on_fill"),
 TIMED_INTERVALS = (STEP, 5 * STEP, 25 * STEP, 70 * STEP + 1)
 
 # Families that are drawn, each from a stream of its own: what a seed draws beside them stays the same.
-QUEUES = False
+QUEUES = True
 CONTRACTS = False
 FEES_BY_SIZE = False
 POWERS = (2.0, 2.0, 1.0, 0.5, 3.0, 20.0)
