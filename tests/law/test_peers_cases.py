@@ -50,6 +50,20 @@ def test_case_D_buyer_print_at_our_price(simulate):
     assert fills(simulate(tape, offers(5), trade="touch", size="displayed")) == [(6125, 3, "trade")]
 
 
+@pytest.mark.parametrize("queue", ["front", "back", "prob"])
+def test_case_D_by_queue_nobody_is_ahead_of_the_best_offer(simulate, queue):
+    tape = market((2 * S, 6125, 3, +1))
+    assert fills(simulate(tape, offers(5), trade="queue", queue=queue)) == [(6125, 5, "trade")]
+    assert fills(simulate(tape, offers(5), trade="queue", queue=queue, size="displayed")) == [(6125, 3, "trade")]
+
+
+@pytest.mark.parametrize(("queue", "lots"), [("front", [3, 2]), ("back", [1, 3]), ("prob", [1, 3])])
+def test_case_D_by_queue_what_is_left_after_those_ahead(simulate, queue, lots):
+    tape = market_of(X, [book(1 * S, 6120, 6125, ask_qty=2)], [(2 * S, 6125, 3, 1), (3 * S, 6125, 3, 1)])
+    outcome = simulate(tape, offers(5), trade="queue", queue=queue, size="displayed")
+    assert fills(outcome) == [(6125, qty, "trade") for qty in lots]
+
+
 def test_case_E_a_large_order_and_a_small_print(simulate):
     assert fills(simulate(market((2 * S, 6126, 3, +1)), offers(100), size="displayed")) == [(6125, 3, "trade")]
 

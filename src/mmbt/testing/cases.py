@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,13 @@ TIMED = (("on_timer",), ("on_timer", "on_order"), ("on_timer", "on_fill"),
          ("on_timer", "on_fill", "on_order", "on_end"))
 TIMED_INTERVALS = (STEP, 5 * STEP, 25 * STEP, 70 * STEP + 1)
 
+# Families that are drawn, each from a stream of its own: what a seed draws beside them stays the same.
+QUEUES = False
+CONTRACTS = False
+FEES_BY_SIZE = False
+POWERS = (2.0, 2.0, 1.0, 0.5, 3.0, 20.0)
+AMOUNTS = ("0", "0", "0.5", "-0.25", "0.00012345", "-0.00000001", "3")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -44,7 +52,8 @@ def random_case(seed: int, rows: int = 300) -> Case:
     """The case of that number."""
     rng = np.random.default_rng([seed, 1])
     batch_rows = [None, 1, 7, 64][rng.integers(4)]
-    market = random_market(seed, rows, batch_rows=batch_rows, local=CLOCKS)
+    queue = _queue(np.random.default_rng([seed, 6])) if QUEUES else {}
+    market = random_market(seed, rows, batch_rows=batch_rows, queues=bool(queue), contracts=CONTRACTS, local=CLOCKS)
     names = [instrument.name for instrument in market.instruments]
     traded = names[: rng.integers(1, len(names) + 1)]
     place, cancel = (LATENCIES[i] for i in rng.integers(0, len(LATENCIES), 2))
@@ -65,8 +74,9 @@ def random_case(seed: int, rows: int = 300) -> Case:
         equity_interval=(10**9, 10 * STEP, 7 * STEP + 1)[rng.integers(3)],
         position=int(rng.integers(-9, 10)) if len(traded) == 1 and rng.random() < 0.3 else 0,
     )
+    options = replace(options, **queue, **(_fees_by_size(np.random.default_rng([seed, 7])) if FEES_BY_SIZE else {}))
     if CLOCKS:
-        options = _with_clocks(options, np.random.default_rng([seed, 4]))
+        options = _with_clocks(options, np.random.default_rng([seed, 8]))
     timed = bool(rng.random() < 0.5)  # nobody looks at single events: the engine may leap over most of them
     intervals, hook_sets = (TIMED_INTERVALS, TIMED) if timed else (INTERVALS, EVERY_EVENT)
     interval = intervals[rng.integers(len(intervals))]
@@ -86,6 +96,20 @@ def _with_clocks(options: Options, rng: np.random.Generator) -> Options:
     if rng.random() < 0.3:
         options = replace(options, cancel_latency=DRAWN[rng.integers(len(DRAWN))])
     return options
+
+
+def _queue(rng: np.random.Generator) -> dict[str, Any]:
+    """The fill options of two cases in three; nothing for the others."""
+    if rng.random() < 1 / 3:
+        return {}
+    model = ("front", "back", "back", "prob", "prob", "prob")[rng.integers(6)]
+    return {"trade": "queue", "queue": model, "power": POWERS[rng.integers(len(POWERS))]}
+
+
+def _fees_by_size(rng: np.random.Generator) -> dict[str, Any]:
+    names = ("maker_fee_qty", "taker_fee_qty", "maker_fee_flat", "taker_fee_flat")
+    amounts = {name: AMOUNTS[rng.integers(len(AMOUNTS))] for name in names}
+    return {**amounts, "fee_currency": ("settlement", "other")[rng.integers(2)]}
 
 
 def differential_steps(first_seed: int, steps: int, rows: int = 300) -> tuple[int, int, str]:

@@ -28,9 +28,10 @@ AROUND = 4  # rows shown before a difference
 
 @dataclass(frozen=True)
 class Options:
-    """Everything that decides a run beside market and strategy: times in ns, fees in whole 1e-8 of the value traded.
+    """Everything that decides a run beside market and strategy.
 
-    A latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
+    Times are in ns; fees are whole 1e-8 of the value traded, and decimals for a quantity of 1.0 and for a fill. A
+    latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
     """
 
     instruments: tuple[str, ...]
@@ -39,6 +40,8 @@ class Options:
     trade: str = "through"
     aggressor: str = "auto"
     size: str = "full"
+    queue: str = "back"
+    power: float = 2.0
     place_latency: int | str = 0
     cancel_latency: int | str = 0
     feed_latency: int | str = 0
@@ -46,6 +49,11 @@ class Options:
     seed: int = 0
     maker_fee: int = 0
     taker_fee: int = 0
+    maker_fee_qty: str = "0"
+    taker_fee_qty: str = "0"
+    maker_fee_flat: str = "0"
+    taker_fee_flat: str = "0"
+    fee_currency: str = "settlement"
     session_gap: int | None = 3600 * 10**9
     ties: str = "prints-first"
     equity_interval: int = 10**9
@@ -98,13 +106,15 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
     """The engine."""
     from mmbt.backtest import BacktestConfig, FillRules, run_backtest
 
-    rules = FillRules(cross=options.cross, trade=options.trade, aggressor=options.aggressor, size=options.size)
+    rules = FillRules(cross=options.cross, trade=options.trade, aggressor=options.aggressor, size=options.size,
+                      **_changed(options, ("queue", "power")))
     config = BacktestConfig(
         instruments=options.instruments, watch=options.watch, fills=rules, place_latency=options.place_latency,
         cancel_latency=options.cancel_latency, maker_fee=_basis_points(options.maker_fee),
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
         equity_interval=options.equity_interval, position=options.position,
-        **_changed(options, ("feed_latency", "response_latency", "seed")),
+        **_changed(options, ("feed_latency", "response_latency", "seed", "maker_fee_qty", "taker_fee_qty",
+                             "maker_fee_flat", "taker_fee_flat", "fee_currency")),
     )
     result = run_backtest(market, strategy, config)
     summary = result.summary

@@ -13,11 +13,15 @@ by a tick or not at all, so that random orders often stand where the market goes
 | aggressor right, unknown, wrong           | 60%, 25%, 15%                        |
 | a silence about as long as `SILENCE`      | 1 row in 150                         |
 | received at once, before it was sent      | 35%, 15% of rows, where asked for    |
+
+Where queues matter a touch stays for several quotes and is deep, and most prints are at it. Where contracts matter half
+of the instruments are inverse and most have a multiplier. Both leave everything else as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -72,8 +76,8 @@ def received(market: ArrayMarket, seconds: Mapping[str, tuple[Sequence[float], S
     return ArrayMarket(tables)
 
 
-def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None,
-                  *, local: bool = False) -> ArrayMarket:
+def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None, *,
+                  queues: bool = False, contracts: bool = False, local: bool = False) -> ArrayMarket:
     """A market that is a function of its arguments.
 
     Parameters
@@ -86,6 +90,8 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         How many, up to five; None draws one to three.
     batch_rows
         Rows handed over at a time.
+    queues, contracts
+        Whether they shall matter.
     local
         Whether rows have times of receipt; nothing else depends on it.
     """
@@ -106,6 +112,10 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         tob = _shown(rng, ts[quotes], bid, ask)
         latest = np.searchsorted(quotes, prints) - 1  # of the quotes before each print, -1 when there is none yet
         trades = _prints(rng, ts[prints], bid, ask, latest, spec.tick_units)
+        if queues:
+            tob, trades = _queued(np.random.default_rng([seed, 4, i]), tob, trades, latest)
+        if contracts:
+            spec = _contract(np.random.default_rng([seed, 5, i]), spec)
         if local:
             tob = tob._replace(local_ts=_received(receipts, tob.ts))
             trades = trades._replace(local_ts=_received(receipts, trades.ts))
@@ -206,3 +216,26 @@ def _prints(rng: np.random.Generator, ts: Int64s, bid: Int64s, ask: Int64s, late
     side = np.where(buyer, 1, -1) * told
     qty = np.where(rng.random(rows) < 0.03, 10**6, rng.integers(1, 7, rows))
     return TradeBatch(np.ascontiguousarray(ts), px.astype(np.int64), qty.astype(np.int64), side.astype(np.int8))
+
+
+def _queued(rng: np.random.Generator, tob: TobBatch, trades: TradeBatch, latest: Int64s) -> tuple[TobBatch, TradeBatch]:
+    """Touches that stay for some four quotes while their display wanders; three prints of four exactly at one."""
+    rows, prints = len(tob.ts), len(trades.ts)
+    if rows == 0:
+        return tob, trades
+    new = rng.random(rows) < 0.12
+    new[0] = True
+    source = np.maximum.accumulate(np.where(new, np.arange(rows), 0))
+    bid_px, ask_px = tob.bid_px[source], tob.ask_px[source]
+    depth = 1 + np.abs(rng.choice([3, 8, 15]) + rng.integers(-12, 13, (2, rows)))
+    tob = TobBatch(tob.ts, bid_px, np.where(bid_px > 0, depth[0], 0), ask_px, np.where(ask_px > 0, depth[1], 0))
+    seller = np.where(trades.side == 0, rng.random(prints) < 0.5, trades.side < 0)
+    touch = np.where(seller, bid_px[latest], ask_px[latest])
+    at_touch = (rng.random(prints) < 0.75) & (latest >= 0) & (touch > 0)
+    qty = np.where(at_touch, rng.integers(1, 19, prints), trades.qty)
+    return tob, TradeBatch(trades.ts, np.where(at_touch, touch, trades.px), qty, trades.side)
+
+
+def _contract(rng: np.random.Generator, spec: Instrument) -> Instrument:
+    contract = rng.choice(["inverse", "inverse", "linear", "spot"])
+    return replace(spec, contract=str(contract), multiplier=str(rng.choice(["1", "10", "0.001", "0.5"])))

@@ -1,8 +1,4 @@
-"""Money, position and the split of the profit, in whole money units (U3, M1, M2, M4).
-
-A money unit is price_unit x lot x 10^-8, so a price in price units times lots times 10^8 is money, a fee is price times
-lots times a rate in 10^-8, and a mid, being half a sum of two prices, is exact as well.
-"""
+"""Money, position and the split of the profit, in whole money units (U3, M1, M2, M4)."""
 
 from __future__ import annotations
 
@@ -10,16 +6,14 @@ import hashlib
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from mmbt.market import Instrument
+from mmbt.testing.reference.contracts import Contract, Fees
 
 __all__ = ["HORIZONS", "Account", "mark_outs", "result_hash"]
 
-UNIT = 10**8
-HALF = UNIT // 2
-EXACT = Context(prec=200)
 HORIZONS = {"mid2_100ms": 10**8, "mid2_1s": 10**9, "mid2_10s": 10**10, "mid2_60s": 60 * 10**9}
 REASON_CODE = {"cross": 0, "trade": 1, "taker": 2, "client": 3}
 
@@ -35,76 +29,75 @@ class Account:
         Twice the last valid mid in price units, None before any.
     """
 
-    def __init__(self, instrument: Instrument, position: int) -> None:
+    def __init__(self, instrument: Instrument, position: int, maker: Fees, taker: Fees) -> None:
         self.instrument = instrument
         self.position = self.first_position = position
         self.cash = self.fees = self.spread = self.inventory = self.hedge_cost = 0
         self.mid2: int | None = None
-        self.first_mid2: int | None = None
-        self._cost_before_mid = 0  # what the position bought before any valid mid has cost
-        scale = EXACT.multiply(Decimal(instrument.price_unit), Decimal(instrument.lot_size))
-        self._currency = EXACT.multiply(EXACT.multiply(scale, Decimal(instrument.multiplier)), Decimal("1e-8"))
+        self._contract = Contract(instrument)
+        self._maker, self._taker = maker, taker
+        self._marked = 0  # the position at the last mark; what was bought before any mid, at its price
+        self._brought_in = 0  # the first position at the first mid
 
-    def fill(self, side: int, qty: int, px: int, rate: int, taker: bool) -> int:
+    def fill(self, side: int, qty: int, px: int, *, taker: bool) -> int:
         """Book a fill at `px` price units; returns the fee."""
-        value = px * qty * UNIT
-        fee = px * qty * rate
-        if self.mid2 is None:
-            gain = 0  # m = p before any valid mid
-            self._cost_before_mid += side * value
-        else:
-            gain = side * qty * (self.mid2 - 2 * px) * HALF
+        fee = self._contract.fee(self._taker if taker else self._maker, qty, px)
+        value = self._contract.worth(side * qty, 2 * px)
+        at_mid = value if self.mid2 is None else self._contract.worth(side * qty, self.mid2)  # m = p before any mid
         if taker:
-            self.hedge_cost -= gain
+            self.hedge_cost -= at_mid - value
         else:
-            self.spread += gain
+            self.spread += at_mid - value
         self.position += side * qty
-        self.cash -= side * value + fee
+        self.cash -= value + fee
         self.fees += fee
+        self._marked += at_mid
         return fee
 
     def mark(self, mid2: int) -> None:
         """A step left a valid book with this mid (the fills of the step are booked before)."""
+        worth, value = self._contract.worth, self._contract.worth(self.position, mid2)
         if self.mid2 is None:
-            bought = self.position - self.first_position
-            self.inventory += bought * mid2 * HALF - self._cost_before_mid
-            self.first_mid2 = mid2
+            self._brought_in = worth(self.first_position, mid2)
+            self._marked += self._brought_in
+        if self.mid2 is None or self._contract.rounds:
+            self.inventory += value - self._marked
         else:
-            self.inventory += self.position * (mid2 - self.mid2) * HALF
-        self.mid2 = mid2
+            self.inventory += self.position * (worth(1, mid2) - worth(1, self.mid2))  # M1 to the letter
+        self._marked, self.mid2 = value, mid2
+
+    def end_step(self) -> None:
+        """Mark what the step bought, and hold the identity of M1 and S9: the split adds up to the last unit."""
+        if self.mid2 is not None:
+            self.mark(self.mid2)
+        held = self.cash + self._marked - self._brought_in
+        assert held == self.pnl, (self.instrument.name, self.cash, self._marked, self.pnl)
 
     @property
     def pnl(self) -> int:
-        """Profit by the split; `check` holds it against cash and position."""
+        """Profit by the split."""
         return self.spread + self.inventory - self.hedge_cost - self.fees
 
-    def check(self) -> None:
-        """The identity of M1 and S9: the split adds up to cash plus marked position, to the last unit."""
-        if self.mid2 is None or self.first_mid2 is None:
-            marked = self._cost_before_mid
-        else:
-            marked = (self.position * self.mid2 - self.first_position * self.first_mid2) * HALF
-        assert self.cash + marked == self.pnl, (self.instrument.name, self.cash, marked, self.pnl)
-
     def currency(self, money: int) -> Decimal:
-        """Whole money units as an exact decimal of the quote currency."""
-        return EXACT.multiply(Decimal(money), self._currency)
+        """Whole money units as an exact decimal of the settlement currency."""
+        return self._contract.currency(money)
 
-    def liquidation(self, last_bid: int | None, last_ask: int | None, taker_fee: int) -> int | None:
+    def liquidation(self, last_bid: int | None, last_ask: int | None) -> int | None:
         """Value of the whole position at the last present opposite touch, taker fee included (O7)."""
         if self.position == 0:
             return 0
         touch = last_bid if self.position > 0 else last_ask
         if touch is None:
             return None
-        return self.position * touch * UNIT - abs(self.position) * touch * taker_fee
+        fee = self._contract.fee(self._taker, abs(self.position), touch)
+        return self._contract.worth(self.position, 2 * touch) - fee
 
-    def liquidation_pnl(self, last_bid: int | None, last_ask: int | None, taker_fee: int) -> int | None:
+    def liquidation_pnl(self, last_bid: int | None, last_ask: int | None) -> int | None:
         """Profit had the whole position been dealt at that touch."""
-        value = self.liquidation(last_bid, last_ask, taker_fee)
-        if value is None or (self.first_position and self.first_mid2 is None):
+        value = self.liquidation(last_bid, last_ask)
+        if value is None or (self.first_position and self.mid2 is None):
             return None
-        return self.cash + value - self.first_position * (self.first_mid2 or 0) * HALF
+        return self.cash + value - self._brought_in
 
 
 def mark_outs(ts: int, mids: Sequence[tuple[int, int]], session_ends: Sequence[int], last_ts: int

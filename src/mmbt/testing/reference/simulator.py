@@ -41,6 +41,7 @@ from mmbt.testing.reference.accounts import Account, mark_outs, result_hash
 from mmbt.testing.reference.bus import Bus
 from mmbt.testing.reference.clocks import Feed, Reports
 from mmbt.testing.reference.context import ReferenceContext
+from mmbt.testing.reference.contracts import Fees
 from mmbt.testing.reference.stream import Event, in_name_order, total_order
 from mmbt.testing.reference.things import Fill, Message, Order, ReferenceResult, Report, Trade, VenueOrder
 from mmbt.testing.reference.venue import Rules, Venue
@@ -62,7 +63,7 @@ class ReferenceSimulator:
         As for the engine.
     instruments, watch
         Names of the traded and of the only watched instruments.
-    cross, trade, aggressor, size
+    cross, trade, aggressor, size, queue, power
         The fill rules.
     session_gap, equity_interval
         In ns; `session_gap` None means that sessions never end.
@@ -72,6 +73,10 @@ class ReferenceSimulator:
         Of the drawn latencies.
     maker_fee, taker_fee
         Whole 1e-8 of the value traded.
+    maker_fee_qty, taker_fee_qty, maker_fee_flat, taker_fee_flat
+        Decimals: for a quantity of 1.0, and for a fill.
+    fee_currency
+        Of those decimals: "settlement" or "other".
     ties
         "prints-first" or "tob-first".
     position
@@ -80,16 +85,21 @@ class ReferenceSimulator:
 
     def __init__(self, market: MarketData, strategy: Strategy, *, instruments: Sequence[str], watch: Sequence[str] = (),
                  cross: str = "through", trade: str = "through", aggressor: str = "auto", size: str = "full",
-                 place_latency: int | str = 0, cancel_latency: int | str = 0, feed_latency: int | str = 0,
-                 response_latency: int | str = 0, seed: int = 0, maker_fee: int = 0, taker_fee: int = 0,
+                 queue: str = "back", power: float = 2.0, place_latency: int | str = 0,
+                 cancel_latency: int | str = 0, feed_latency: int | str = 0, response_latency: int | str = 0,
+                 seed: int = 0, maker_fee: int = 0, taker_fee: int = 0,
+                 maker_fee_qty: str = "0", taker_fee_qty: str = "0", maker_fee_flat: str = "0",
+                 taker_fee_flat: str = "0", fee_currency: str = "settlement",
                  session_gap: int | None = HOUR, ties: str = "prints-first", equity_interval: int = 10**9,
                  position: int | Mapping[str, int] = 0) -> None:
-        rules = Rules(cross, trade, aggressor, size)
+        rules = Rules(cross, trade, aggressor, size, queue, power)
+        fees = (Fees(maker_fee, maker_fee_qty, maker_fee_flat, fee_currency),
+                Fees(taker_fee, taker_fee_qty, taker_fee_flat, fee_currency))
         self.traded = in_name_order(instruments)
         streamed = in_name_order({*instruments, *watch})
         held = position if isinstance(position, Mapping) else {self.traded[0]: position}
         self.specs = {spec.name: spec for spec in market.instruments if spec.name in streamed}
-        self.accounts = {name: Account(self.specs[name], held.get(name, 0)) for name in streamed}
+        self.accounts = {name: Account(self.specs[name], held.get(name, 0), *fees) for name in streamed}
         self.venues = {name: Venue(self.specs[name].tick_units, rules, self._filled, self._notice) for name in streamed}
         self.views = {name: View(self.accounts[name].position) for name in streamed}
         self.contexts = {name: ReferenceContext(self, name, name in self.traded) for name in streamed}
@@ -102,8 +112,6 @@ class ReferenceSimulator:
         self._strategy = strategy
         self._hooks = {hook for hook in HOOKS if getattr(type(strategy), hook) is not getattr(Strategy, hook)}
         self._interval = duration_ns(strategy.interval) if strategy.interval is not None else 0
-        self._rate = {"cross": maker_fee, "trade": maker_fee, "taker": taker_fee}
-        self._taker_fee = taker_fee
         self._session_gap = session_gap
         self._equity_interval = equity_interval
 
@@ -193,7 +201,7 @@ class ReferenceSimulator:
         else:
             venue.print(*values)
         if traded:
-            account.check()
+            account.end_step()
             if self._session_gap is not None:
                 self._session_end = self.now + self._session_gap  # the silence starts anew
         self._equity_of_fills()
@@ -271,7 +279,7 @@ class ReferenceSimulator:
         for message in messages:
             self._arrive(message)
             if message.order is not None:
-                self.accounts[message.order.instrument].check()
+                self.accounts[message.order.instrument].end_step()
             self._equity_of_fills()
 
     def _arrive(self, message: Message) -> None:
@@ -346,7 +354,7 @@ class ReferenceSimulator:
         account, venue = self.accounts[order.instrument], self.venues[order.instrument]
         self._forget_finished(order)
         mid2 = None if account.mid2 is None else account.mid2 // venue.tick_units
-        units = account.fill(order.side, qty, px, self._rate[reason], taker=reason == "taker")
+        units = account.fill(order.side, qty, px, taker=reason == "taker")
         fee: Decimal = account.currency(units)
         ticks = px // venue.tick_units
         row = {"ts": self.now, "instrument": order.instrument, "order_id": order.id, "side": order.side, "px": ticks,
@@ -406,8 +414,8 @@ class ReferenceSimulator:
                 "position": account.position, "pnl": account.pnl, "spread": account.spread,
                 "inventory": account.inventory, "hedge_cost": account.hedge_cost, "fees": account.fees,
                 "cash": account.cash,
-                "liquidation": account.liquidation(venue.bid.last_px, venue.ask.last_px, self._taker_fee),
-                "liquidation_pnl": account.liquidation_pnl(venue.bid.last_px, venue.ask.last_px, self._taker_fee),
+                "liquidation": account.liquidation(venue.bid.last_px, venue.ask.last_px),
+                "liquidation_pnl": account.liquidation_pnl(venue.bid.last_px, venue.ask.last_px),
             }
         return ReferenceResult(self._fills, self._order_rows, self._equity, totals, self._decisions, len(self.events),
                                len(self.events) + self._arrived, self._session_ends, result_hash(self._fills))

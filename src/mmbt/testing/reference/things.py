@@ -70,6 +70,7 @@ class VenueOrder:
     waiting_on_bus: bool = False  # its place message travels with a latency
     cancel_sent: bool = False  # by the strategy, which therefore no longer counts on it (A4)
     place: int = 0
+    ahead: int | None = 0  # lots before us in the queue at our price; None: not known yet (F4)
 
     def seen(self, status: str, reason: str = "") -> Order:
         """The order as it is now, for a notice or for `ctx.orders`."""

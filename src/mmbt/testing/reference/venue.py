@@ -1,9 +1,11 @@
-"""One instrument's book and our orders in it: the fill rules F1-F3 and the judgement of arriving orders A1-A3.
+"""One instrument's book and our orders in it: the fill rules F1-F4 and the judgement of arriving orders A1-A3.
 
 | our order     | rule 1, after a quote update           | rule 2, at a print                        |
 |---------------|----------------------------------------|-------------------------------------------|
 | offer at p    | market bid > p (touch: >=)             | print > p (touch: >=), buyer or unknown   |
 | bid at p      | market ask < p (touch: <=)             | print < p (touch: <=), seller or unknown  |
+
+With `trade = queue` a print exactly at p gives what is left of it after the lots ahead of our order.
 
 The venue tells what happened, in the order in which it happens, through `filled(order, qty, px in price units, reason)`
 and `notice(order, status, reason)`.
@@ -14,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mmbt.testing.reference.book import Side
+from mmbt.testing.reference.queue import QueueModel
 from mmbt.testing.reference.things import VenueOrder
 
 __all__ = ["Rules", "Venue"]
@@ -21,38 +25,23 @@ __all__ = ["Rules", "Venue"]
 
 @dataclass(frozen=True)
 class Rules:
-    """The options of the two fill rules."""
+    """The options of the two fill rules, and the queue model of `trade = queue`."""
 
     cross: str = "through"
     trade: str = "through"
     aggressor: str = "auto"
     size: str = "full"
+    queue: str = "back"
+    power: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, known in (("cross", ("through", "touch")), ("trade", ("through", "touch")),
-                            ("aggressor", ("auto", "ignore")), ("size", ("full", "displayed"))):
+        for name, known in (("cross", ("through", "touch")), ("trade", ("through", "touch", "queue")),
+                            ("aggressor", ("auto", "ignore")), ("size", ("full", "displayed")),
+                            ("queue", ("front", "back", "prob"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
-
-
-@dataclass
-class Side:
-    """One side of the displayed book; an absent side has px 0 and qty 0."""
-
-    px: int = 0
-    qty: int = 0
-    taken: int = 0  # of the display, by us (F3)
-    last_px: int | None = None  # when last present
-
-    def update(self, px: int, qty: int) -> None:
-        self.taken = 0 if qty == 0 or px != self.px else min(self.taken, qty)
-        self.px, self.qty = px, qty
-        if qty:
-            self.last_px = px
-
-    @property
-    def left(self) -> int:
-        return self.qty - self.taken
+        if not 0 < self.power <= 20:
+            raise ValueError(f"power must be above 0 and at most 20, not {self.power!r}")
 
 
 @dataclass
@@ -68,6 +57,9 @@ class Venue:
     live: dict[int, list[VenueOrder]] = field(default_factory=lambda: {+1: [], -1: []})  # by side
     arrivals: int = 0
 
+    def __post_init__(self) -> None:
+        self.queue = QueueModel(self.rules.queue, self.rules.power) if self.rules.trade == "queue" else None
+
     @property
     def valid(self) -> bool:
         """Both sides present and not crossed; a locked book is valid."""
@@ -79,6 +71,10 @@ class Venue:
         """A top-of-book update, then rule 1 (F1)."""
         self.bid.update(bid_px, bid_qty)
         self.ask.update(ask_px, ask_qty)
+        if self.queue is not None:
+            for side, own in ((+1, self.bid), (-1, self.ask)):
+                for order in self.live[side]:
+                    order.ahead = self.queue.shown(order.ahead, side, order.px * self.tick_units, own)
         if self.valid:
             for side, opposite in ((-1, self.bid), (+1, self.ask)):
                 for order in self._first_come(side):
@@ -94,14 +90,28 @@ class Venue:
     def print(self, px: int, qty: int, aggressor: int) -> None:
         """A print, then rule 2; its quantity is one budget for all our orders (F3)."""
         budget = qty
+        for shown in (self.bid, self.ask):
+            if shown.px == px:
+                shown.printed += qty
         for side in (-1, +1):
             if self.rules.aggressor == "auto" and aggressor == side:
                 continue  # a buyer-initiated print (+1) fills no bid (+1), a seller-initiated one no offer
             for order in self._first_come(side):
-                if self._beyond(order, px, self.rules.trade):
-                    given = order.remaining if self.rules.size == "full" else min(order.remaining, budget)
+                rest = self._rest(order, px, qty)
+                if rest > 0:
+                    given = order.remaining if self.rules.size == "full" else min(order.remaining, rest, budget)
                     budget -= given
                     self._fill(order, given, "trade")
+
+    def _rest(self, order: VenueOrder, px: int, qty: int) -> int:
+        """What of a print reaches our order: all of it beyond our price; at our price what the lots ahead leave."""
+        if self._beyond(order, px, self.rules.trade):
+            return qty
+        if self.queue is None or px != order.px * self.tick_units or order.ahead is None:
+            return 0
+        passed = min(order.ahead, qty)
+        order.ahead -= passed
+        return qty - passed
 
     def _first_come(self, side: int) -> list[VenueOrder]:
         """Our live orders of a side: best price for the market first, then by arrival (F2)."""
@@ -149,6 +159,9 @@ class Venue:
             self.arrivals += 1
             order.place = self.arrivals
             order.status = "live"
+            if self.queue is not None:
+                own = self.bid if order.side > 0 else self.ask
+                order.ahead = self.queue.joined(order.side, order.px * self.tick_units, own)
             self.live[order.side].append(order)
         else:
             order.status = "cancelled"
