@@ -39,6 +39,7 @@ cdef inline void answer_event(Simulation* sim, NativeStrategy native) noexcept n
     if sim.event_table == QUOTES:
         native.on_tob(&view)
         return
+    trade.ts = sim.event_ts
     trade.px = <double>sim.event_px / <double>sim.venue.instruments[sim.event_instrument].tick_units
     trade.qty = sim.event_qty
     trade.aggressor = sim.event_aggressor

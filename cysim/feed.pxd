@@ -26,6 +26,7 @@ cdef inline bint wakes(Simulation* sim, const Source* source, int64_t row) noexc
         sim.event_instrument = -1
         return False
     sim.event_table = source.table
+    sim.event_ts = source.ts[row]
     sim.event_instrument = source.instrument
     if source.table == PRINTS:
         sim.event_px = source.bid_px[row]

@@ -58,7 +58,7 @@ cdef class PythonHooks:
                     self._on_tob(context)
                 else:
                     self._on_trade(context, make_trade(
-                        self.sim.venue.now, context.instrument,
+                        self.sim.event_ts, context.instrument,
                         <double>self.sim.event_px / <double>self.sim.venue.instruments[
                             self.sim.event_instrument].tick_units,
                         self.sim.event_qty, self.sim.event_aggressor))

@@ -24,6 +24,7 @@ cdef struct View:                # of one instrument, valid during a call
     int32_t _padding
 
 cdef struct Print:
+    int64_t ts                   # of the exchange
     double px
     int64_t qty
     int32_t aggressor            # +1, -1, 0 unknown

@@ -36,6 +36,7 @@ cdef struct Simulation:          # all the state of one run; plain data
     int64_t decisions            # calls of on_timer, by Python or natively
     int64_t sessions
     int64_t until_check          # events left before the next look for signals
+    int64_t event_ts             # exchange time of the row that woke the strategy
     int64_t event_px             # the print that woke the strategy
     int64_t event_qty
     int32_t event_aggressor

@@ -379,3 +379,50 @@ def test_a_backtest_never_loads_pandas(
         code="import sys; from mmbt.cli import main; main(); print('pandas' in sys.modules, file=sys.stderr)",
     )
     assert child.stderr.strip().endswith("False"), child.stderr
+
+
+def test_local_times_need_a_store_that_has_them(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*FIXED, "--feed-latency", "local"]) == 2
+    assert "no local times" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("flag", ["--latency", "--cancel-latency", "--response-latency", "--feed-latency"])
+def test_a_file_of_latencies_is_checked_before_anything_runs(
+    inside: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    Path("lags.csv").write_text("ts,latency\n10,5\n9,5\n", encoding="utf-8")
+    assert main([*FIXED, flag, "recorded:lags.csv"]) == 3
+    assert "lags.csv, line 3: ts 9 comes before 10" in capsys.readouterr().err
+    assert main([*FIXED, flag, "recorded:lag.csv"]) == 6
+    assert "lag.csv: No such file" in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_run_on_local_times_says_how_they_were_set_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ticks = [(10**18 + i * 10**7, 10**18 + i * 10**7 - 10**9 - i % 5 * 10**6) for i in range(300)]
+    Path("tob_1.csv").write_text(
+        "exchange_time;local_time;instrument;bid;bid_size;ask;ask_size\n"
+        + "".join(f"{ts};{local if ts % 3 else ''};X;{100 + ts // 10**7 % 3};1;105;1\n" for ts, local in ticks),
+        encoding="utf-8",
+    )
+    assert main(["convert", "tob_1.csv"]) == 0
+    out, _ = capsys.readouterr()
+    assert "clock: X: its local clock runs behind the exchange's on 1 of 1 days, by 1.004 s at most; 100 rows" in out
+    assert main(["doctor", "--json"]) == 0
+    clocks = [check for check in json.loads(capsys.readouterr().out)["checks"] if check["name"] == "clock"]
+    assert [(check["state"], "--feed-latency local" in check["advice"]) for check in clocks] == [("note", True)]
+
+    code = main([*FIXED, "--feed-latency", "local", "--out", "mine"])
+    out, err = capsys.readouterr()
+    if "yet" in err:
+        pytest.skip(err)
+    assert code == 0
+    assert "of the feed local" in out
+    assert "local times of X: set forward by 1.004 s on 1 of 1 days; 100 rows have none" in out
+    (day,) = json.loads(Path("mine/manifest.json").read_text())["inputs"]["clocks"]
+    assert (day["instrument"], day["date"], day["offset_ns"], day["missing"]) == ("X", "2001-09-09", 1_004_000_000, 100)
+    assert json.loads(Path("mine/metrics.json").read_text())["clocks"] == [day]

@@ -170,6 +170,14 @@ def test_O4_rows_of_a_session_that_is_over_start_no_timers(simulate):
     assert seen == [(1, 6120), 1, 5, 9, (15, 6121), (30, 6122), 30, (31, 6122)]
 
 
+def test_O4_a_row_at_the_end_of_a_session_starts_the_timers_of_the_next(simulate):
+    seen = []
+    rows = [book(1 * S, 6120, 6127), book(11 * S, 6120, 6127), book(19 * S)]
+    strategy = script("4s", on_timer=lambda ctx: seen.append(ctx.time // S))
+    simulate(market_of(X, rows), strategy, session_gap=10 * S)
+    assert seen == [1, 5, 9, 11, 15, 19]
+
+
 def test_O4_the_first_row_seen_of_a_session_lets_any_later_one_start_the_timers(simulate):
     # The print of 20 s is seen at once, while the book is not yet; the old quote, seen at 25 s, makes the book valid.
     market = market_of(X, [book(1 * S), book(2 * S, 6121, 6127), book(30 * S)], [(20 * S, 6122, 1, 1)])
@@ -276,6 +284,15 @@ def test_O3_everything_at_one_instant_in_its_order(simulate, recorded):
         ("2 accepted", 6122, -1, [2, 3, 4]),
         ("timer", 6122, -1, [2, 3, 4]),
     ]
+
+
+def test_O3_what_a_row_seen_late_causes_is_told_before_the_next_one_is_seen(simulate):
+    seen = []
+    strategy = script(on_tob=lambda ctx: [seen.append(ctx.bid), ctx.place("sell", 6140, 1)],
+                      on_order=lambda ctx, order: seen.append((order.id, ctx.bid)))
+    rows = [book(1 * S, 6120, 6127), book(2 * S, 6121, 6127), book(5 * S, 6122, 6127)]
+    simulate(received(market_of(X, rows), {"X": ([5, 5, 5], [])}), strategy, feed_latency="local")
+    assert seen == [6120, (1, 6120), 6121, (2, 6121), 6122, (3, 6122)]
 
 
 def test_O3_a_report_acts_before_the_rows_of_the_instant_at_which_it_is_told(simulate):

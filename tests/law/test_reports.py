@@ -13,6 +13,7 @@ from mmbt.testing.scripts import nth, script
 S = 10**9
 MS = 10**6
 X = Instrument("X", "0.01", "0.01", "1")
+LOGNORMAL = "lognormal:median=50ms,sigma=0.5,floor=10ms"
 
 
 def several(**tables):
@@ -186,13 +187,32 @@ def arrivals(simulate, acts, latency, **options):
 
 def test_A3_drawn_latencies_have_known_values(simulate, tmp_path):
     both = {0: lambda ctx: [ctx.place("sell", px, 1) for px in (6130, 6131)]}
-    lognormal = "lognormal:median=50ms,sigma=0.5,floor=10ms"
-    drawn = arrivals(simulate, both, lognormal, seed=7)
+    drawn = arrivals(simulate, both, LOGNORMAL, seed=7)
     assert {px: ts - S for (_, px), ts in drawn.items()} == {6130: 80_914_009, 6131: 63_637_893}
     values = tmp_path / "values.txt"
     values.write_text("\n".join(str(n * MS) for n in (5, 3, 1, 4, 2)), "utf-8")
     drawn = [arrivals(simulate, both, f"empirical:{values}", seed=seed) for seed in range(3)]
     assert [[(found[n, 6129 + n] - S) // MS for n in (1, 2)] for found in drawn] == [[1, 1], [2, 2], [3, 5]]
+
+
+def test_O5_feed_responses_and_cancels_have_draws_of_their_own(simulate):
+    rows = ([book(1 * S, 10, 12), book(1 * S, 10, 12), book(9 * S, 10, 12)], [(1 * S, 11, 1, 1), (1 * S, 11, 1, 1)])
+    seen, drawn = [], {"seed": 7, "feed_latency": LOGNORMAL}
+    strategy = script(on_tob=lambda ctx: seen.append((ctx.instrument, "tob", ctx.time - S)),
+                      on_trade=lambda ctx, trade: seen.append((ctx.instrument, "trade", ctx.time - S)))
+    simulate(several(A=rows, B=rows), strategy, **drawn)
+    assert seen == [("A", "tob", 43_283_363), *[("B", "tob", 51_180_595)] * 2, ("A", "trade", 56_797_247),
+                    ("A", "trade", 73_814_773), ("A", "tob", 79_071_107), *[("B", "trade", 86_204_157)] * 2]
+    told = []
+    strategy = script(on_tob=nth({0: lambda ctx: [ctx.place("sell", px, 1) for px in (6130, 6131)]}),
+                      on_order=lambda ctx, order: told.append(ctx.time - S))
+    simulate(market_of(X, steady(9)), strategy, seed=7, response_latency=LOGNORMAL)
+    assert told == [36_742_740, 47_389_621]
+    acts = {0: lambda ctx: [ctx.place("sell", 6140, 1), ctx.quote(None, 6130)],
+            1: lambda ctx: [ctx.quote(), ctx.cancel(1)]}
+    outcome = simulate(market_of(X, steady(9)), script(on_tob=nth(acts)), seed=7, cancel_latency=LOGNORMAL)
+    cancelled = {row["order_id"]: row["ts"] - 2 * S for row in outcome.orders if row["status"] == "cancelled"}
+    assert cancelled == {1: 45_331_343, 2: 110_209_203}
 
 
 def test_A3_a_drawn_latency_depends_on_time_and_slot_not_on_what_was_drawn_before(simulate):

@@ -84,6 +84,29 @@ def test_latencies_are_told() -> None:
     assert "latency 5ms, of cancels 1ms;" in slow
 
 
+def test_models_of_latency_are_told_in_words() -> None:
+    drawn = {"kind": "lognormal", "median": 10**6, "sigma": 0.5, "floor": 200_000}
+    measured = {"kind": "recorded", "file": "lags.csv", "sha256": "ab", "rows": 5}
+    config = {**document()["config"], "place_latency": drawn, "cancel_latency": drawn | {"floor": 0}}
+    text = render(document(config={**config, "response_latency": measured, "feed_latency": "local"})).splitlines()
+    assert ("latency lognormal (median 1ms, sigma 0.5, floor 200us), of cancels lognormal (median 1ms, sigma 0.5), "
+            "of reports recorded of lags.csv, of the feed local") in text
+    assert "fees in bp: maker 0, taker 2" in text
+    assert "of reports" not in render(document(config={**config, "response_latency": 0, "feed_latency": 0}))
+
+
+def test_what_was_done_to_clocks_is_told() -> None:
+    days = [{"instrument": name, "date": date, "offset_ns": offset, "missing": missing}
+            for name, date, offset, missing in (("A", "1", 10**9, 0), ("A", "2", 12 * 10**8, 5), ("A", "3", 0, 1500),
+                                                ("B", "1", 0, 0), ("C", "1", 5 * 10**6, 0))]
+    text = render(document(clocks=days)).splitlines()
+    assert ("local times of A: set forward by 1 s to 1.2 s on 2 of 3 days; "
+            "1,505 rows have none and are seen at their exchange time") in text
+    assert "local times of B: as they stand" in text
+    assert "local times of C: set forward by 0.005 s on 1 of 1 days" in text
+    assert not [line for line in render(document()).splitlines() if line.startswith("local times")]
+
+
 def test_unknown_totals_are_not_zero() -> None:
     assert "unknown" in line(render(document(liquidation_pnl=None)), "liquidation")
 

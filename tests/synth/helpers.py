@@ -19,7 +19,7 @@ def tables(config: SynthConfig) -> dict[str, tuple[TobBatch, TradeBatch]]:
 
 def rows(config: SynthConfig) -> dict[str, list[list[int]]]:
     """The whole market as plain lists, for comparisons."""
-    return {name: [column.tolist() for table in pair for column in table] for name, pair in tables(config).items()}
+    return {name: [column.tolist() for table in pair for column in table[:-1]] for name, pair in tables(config).items()}
 
 
 def mids(tob: TobBatch, every_s: float) -> np.ndarray:

@@ -53,7 +53,7 @@ def random_case(seed: int, rows: int = 300) -> Case:
     rng = np.random.default_rng([seed, 1])
     batch_rows = [None, 1, 7, 64][rng.integers(4)]
     queue = _queue(np.random.default_rng([seed, 6])) if QUEUES else {}
-    market = random_market(seed, rows, batch_rows=batch_rows, local=CLOCKS, queues=bool(queue), contracts=CONTRACTS)
+    market = random_market(seed, rows, batch_rows=batch_rows, queues=bool(queue), contracts=CONTRACTS, local=CLOCKS)
     names = [instrument.name for instrument in market.instruments]
     traded = names[: rng.integers(1, len(names) + 1)]
     place, cancel = (LATENCIES[i] for i in rng.integers(0, len(LATENCIES), 2))
@@ -74,15 +74,28 @@ def random_case(seed: int, rows: int = 300) -> Case:
         equity_interval=(10**9, 10 * STEP, 7 * STEP + 1)[rng.integers(3)],
         position=int(rng.integers(-9, 10)) if len(traded) == 1 and rng.random() < 0.3 else 0,
     )
-    if CLOCKS:
-        options = _with_clocks(options, np.random.default_rng([seed, 4]))
     options = replace(options, **queue, **(_fees_by_size(np.random.default_rng([seed, 7])) if FEES_BY_SIZE else {}))
+    if CLOCKS:
+        options = _with_clocks(options, np.random.default_rng([seed, 8]))
     timed = bool(rng.random() < 0.5)  # nobody looks at single events: the engine may leap over most of them
     intervals, hook_sets = (TIMED_INTERVALS, TIMED) if timed else (INTERVALS, EVERY_EVENT)
     interval = intervals[rng.integers(len(intervals))]
     hooks = tuple(hook for hook in hook_sets[rng.integers(len(hook_sets))] if interval or hook != "on_timer")
     activity = float(rng.choice([0.25, 0.6, 0.9] if timed else [0.05, 0.25, 0.6]))
     return Case(market, lambda: random_orders(seed, hooks, interval, activity), options)
+
+
+def _with_clocks(options: Options, rng: np.random.Generator) -> Options:
+    """The options with clocks of the strategy's own."""
+    feeds: tuple[int | str, ...] = ("local", "local", *LATENCIES, *DRAWN)
+    responses: tuple[int | str, ...] = (*LATENCIES, *DRAWN)
+    options = replace(options, feed_latency=feeds[rng.integers(len(feeds))],
+                      response_latency=responses[rng.integers(len(responses))], seed=int(rng.integers(2**32)))
+    if rng.random() < 0.3:
+        options = replace(options, place_latency=DRAWN[rng.integers(len(DRAWN))])
+    if rng.random() < 0.3:
+        options = replace(options, cancel_latency=DRAWN[rng.integers(len(DRAWN))])
+    return options
 
 
 def _queue(rng: np.random.Generator) -> dict[str, Any]:
@@ -97,19 +110,6 @@ def _fees_by_size(rng: np.random.Generator) -> dict[str, Any]:
     names = ("maker_fee_qty", "taker_fee_qty", "maker_fee_flat", "taker_fee_flat")
     amounts = {name: AMOUNTS[rng.integers(len(AMOUNTS))] for name in names}
     return {**amounts, "fee_currency": ("settlement", "other")[rng.integers(2)]}
-
-
-def _with_clocks(options: Options, rng: np.random.Generator) -> Options:
-    """The options with clocks of the strategy's own."""
-    feeds: tuple[int | str, ...] = ("local", "local", *LATENCIES, *DRAWN)
-    responses: tuple[int | str, ...] = (*LATENCIES, *DRAWN)
-    options = replace(options, feed_latency=feeds[rng.integers(len(feeds))],
-                      response_latency=responses[rng.integers(len(responses))], seed=int(rng.integers(2**32)))
-    if rng.random() < 0.3:
-        options = replace(options, place_latency=DRAWN[rng.integers(len(DRAWN))])
-    if rng.random() < 0.3:
-        options = replace(options, cancel_latency=DRAWN[rng.integers(len(DRAWN))])
-    return options
 
 
 def differential_steps(first_seed: int, steps: int, rows: int = 300) -> tuple[int, int, str]:

@@ -30,8 +30,8 @@ AROUND = 4  # rows shown before a difference
 class Options:
     """Everything that decides a run beside market and strategy.
 
-    Times are in ns; fees are whole 1e-8 of the value traded, and decimals for a quantity of 1.0 and for a fill.
-    A latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
+    Times are in ns; fees are whole 1e-8 of the value traded, and decimals for a quantity of 1.0 and for a fill. A
+    latency may be a text instead, such as "lognormal:median=50ms,sigma=0.5,floor=10ms", `feed_latency` also "local".
     """
 
     instruments: tuple[str, ...]

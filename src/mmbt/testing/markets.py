@@ -76,8 +76,8 @@ def received(market: ArrayMarket, seconds: Mapping[str, tuple[Sequence[float], S
     return ArrayMarket(tables)
 
 
-def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None,
-                  *, local: bool = False, queues: bool = False, contracts: bool = False) -> ArrayMarket:
+def random_market(seed: int, rows: int = 300, instruments: int | None = None, batch_rows: int | None = None, *,
+                  queues: bool = False, contracts: bool = False, local: bool = False) -> ArrayMarket:
     """A market that is a function of its arguments.
 
     Parameters
@@ -90,10 +90,10 @@ def random_market(seed: int, rows: int = 300, instruments: int | None = None, ba
         How many, up to five; None draws one to three.
     batch_rows
         Rows handed over at a time.
-    local
-        Whether rows have times of receipt; nothing else depends on it.
     queues, contracts
         Whether they shall matter.
+    local
+        Whether rows have times of receipt; nothing else depends on it.
     """
     rng = np.random.default_rng([seed, 20220921])
     receipts = np.random.default_rng([seed, 20220922])

@@ -85,9 +85,9 @@ class ReferenceSimulator:
 
     def __init__(self, market: MarketData, strategy: Strategy, *, instruments: Sequence[str], watch: Sequence[str] = (),
                  cross: str = "through", trade: str = "through", aggressor: str = "auto", size: str = "full",
-                 queue: str = "back", power: float = 2.0,
-                 place_latency: int | str = 0, cancel_latency: int | str = 0, feed_latency: int | str = 0,
-                 response_latency: int | str = 0, seed: int = 0, maker_fee: int = 0, taker_fee: int = 0,
+                 queue: str = "back", power: float = 2.0, place_latency: int | str = 0,
+                 cancel_latency: int | str = 0, feed_latency: int | str = 0, response_latency: int | str = 0,
+                 seed: int = 0, maker_fee: int = 0, taker_fee: int = 0,
                  maker_fee_qty: str = "0", taker_fee_qty: str = "0", maker_fee_flat: str = "0",
                  taker_fee_flat: str = "0", fee_currency: str = "settlement",
                  session_gap: int | None = HOUR, ties: str = "prints-first", equity_interval: int = 10**9,
