@@ -34,7 +34,7 @@ def test_the_stream_survives_its_files(pinned: stream.Stream, tmp_path: Path) ->
     stream.save(pinned, tmp_path, peer=True)
     again = stream.load(tmp_path)
     assert again.instrument == pinned.instrument
-    for mine, other in zip((*pinned.tob, *pinned.trades), (*again.tob, *again.trades), strict=True):
+    for mine, other in zip((*pinned.tob[:5], *pinned.trades[:4]), (*again.tob[:5], *again.trades[:4]), strict=True):
         assert mine.dtype == other.dtype
         assert np.array_equal(mine, other)
     meta = json.loads((tmp_path / "meta.json").read_text())
@@ -78,7 +78,7 @@ def test_the_peer_is_given_the_same_market(pinned: stream.Stream) -> None:
             del side[px]
         books[int(row["exch_ts"])] = [*max(depth[0].items(), default=(0, 0)), *min(depth[1].items(), default=(0, 0))]
     last_of_instant = np.append(np.diff(pinned.tob.ts) > 0, True)
-    quotes = zip(*(column[last_of_instant].tolist() for column in pinned.tob), strict=True)
+    quotes = zip(*(column[last_of_instant].tolist() for column in pinned.tob[:5]), strict=True)
     expected = {ts: book for ts, *book in quotes}
     assert books == expected
 
