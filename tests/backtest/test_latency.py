@@ -97,7 +97,9 @@ def test_a_stored_configuration_gives_the_same_latencies(tmp_path: Path) -> None
         config.cancel_latency.native(0)
 
 
-@pytest.mark.parametrize("wrong", [True, 1.5, None, -1, 2**62, {"kind": "uniform"}, {"kind": "constant", "ns": 1, "x": 1}])
+@pytest.mark.parametrize("wrong", [
+    True, 1.5, None, -1, 2**62, {"kind": "uniform"}, {"kind": "constant", "ns": 1, "x": 1},
+])
 def test_other_things_are_no_latency(wrong: Any) -> None:
     with pytest.raises(ValidationError, match="place_latency"):
         BacktestConfig(instruments=("X",), place_latency=wrong)

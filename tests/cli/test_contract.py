@@ -142,7 +142,7 @@ WRONG = {
     "preset": (["backtest", "--strategy", "random", "--fills", "sede"], "did you mean 'seed'?"),
     "duration": (["backtest", "--strategy", "random", "--latency", "5 bananas"], "'5 bananas' is not a duration"),
     "latency": (["backtest", "--strategy", "random", "--latency", "logormal:median=1ms"], "did you mean 'lognormal'?"),
-    "sigma": (["backtest", "--strategy", "random", "--cancel-latency", "lognormal:median=1ms"], "sigma: Field required"),
+    "sigma": (["backtest", "--strategy", "random", "--cancel-latency", "lognormal:median=1s"], "sigma: Field required"),
     "local": (["backtest", "--strategy", "random", "--response-latency", "local"], "'local' is not a duration"),
     "fee": (["backtest", "--strategy", "random", "--maker-fee", "cheap"], "'cheap' is not a number of basis points"),
     "dates": (["backtest", "--strategy", "random", "--dates", "yesterday"], "'yesterday' is not a day"),

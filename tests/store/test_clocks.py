@@ -111,7 +111,7 @@ def test_files_with_and_without_local_times_meet_in_any_order(tmp_path: Path) ->
 
 def test_a_store_without_local_times_refuses_with_a_remedy(tmp_path: Path) -> None:
     convert([tob(tmp_path / "tob.csv", quotes(5, X))], tmp_path / "s")
-    with pytest.raises(UsageError, match="no local times in that part of .*; give a latency instead of local"):
+    with pytest.raises(UsageError, match=r"no local times in that part of .*; give a latency instead of local"):
         open_store(tmp_path / "s").select([X], local=True)
     assert [day.tables for day in open_store(tmp_path / "s").clocks()] == [{}]
 

@@ -19,7 +19,14 @@ def tables(config: SynthConfig) -> dict[str, tuple[TobBatch, TradeBatch]]:
 
 def rows(config: SynthConfig) -> dict[str, list[list[int]]]:
     """The whole market as plain lists, for comparisons."""
-    return {name: [column.tolist() for table in pair for column in table[:-1]] for name, pair in tables(config).items()}
+    return {name: [column.tolist() for table in pair for column in columns(table)]
+            for name, pair in tables(config).items()}
+
+
+def columns(table: TobBatch | TradeBatch) -> list[np.ndarray]:
+    """The columns of a table; a generated one has no times of receipt."""
+    assert table.local_ts is None
+    return list(table[:-1])
 
 
 def mids(tob: TobBatch, every_s: float) -> np.ndarray:
