@@ -23,12 +23,13 @@ cdef inline uint64_t mix64(uint64_t z) noexcept nogil:
     z *= MIX_2
     return z ^ (z >> 31)
 
-# What the numbers of one occasion come from: the `key`-th of `stream` at the instant `ts`.
+# What the numbers of one occasion come from: the `key`-th of `stream` at the instant `ts`. Without the sums, seed and
+# stream could be exchanged.
 cdef inline uint64_t draw_key(uint64_t seed, uint64_t stream, int64_t ts, uint64_t key) noexcept nogil:
     cdef uint64_t h = mix64(seed + GOLDEN)
-    h = mix64(h ^ mix64(stream + GOLDEN))
-    h = mix64(h ^ mix64(<uint64_t>ts + GOLDEN))
-    return mix64(h ^ mix64(key + GOLDEN))
+    h = mix64((h + GOLDEN) ^ mix64(stream + GOLDEN))
+    h = mix64((h + GOLDEN) ^ mix64(<uint64_t>ts + GOLDEN))
+    return mix64((h + GOLDEN) ^ mix64(key + GOLDEN))
 
 # The i-th uniform number of an occasion, i = 1, 2, ...: in (0, 1].
 cdef inline double uniform(uint64_t h, uint64_t i) noexcept nogil:

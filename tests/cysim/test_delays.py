@@ -28,7 +28,7 @@ def mix64(z: int) -> int:
 def occasion(seed: int, stream: int, ts: int, key: int) -> int:
     h = mix64(seed + GOLDEN & MASK)
     for word in (stream, ts, key):
-        h = mix64(h ^ mix64(word + GOLDEN & MASK))
+        h = mix64((h + GOLDEN & MASK) ^ mix64(word + GOLDEN & MASK))
     return h
 
 

@@ -2,7 +2,7 @@
 
 A delay is a function of (seed, stream, time, key) and of nothing drawn before (B3):
 
-    h  = mix64(seed + G);  then for each word w of (stream, time, key):  h = mix64(h ^ mix64(w + G))
+    h  = mix64(seed + G);  then for each word w of (stream, time, key):  h = mix64((h + G) ^ mix64(w + G))
     u1, u2 = ((mix64(h + i G) >> 11) + 1) / 2^53  for i = 1, 2, in (0, 1]
     normal = sqrt(-2 ln u1) cos(2 pi u2)
 
@@ -127,7 +127,7 @@ def draws(seed: int, stream: int, ts: int, key: int) -> tuple[float, float]:
     """Two numbers of (0, 1]."""
     h = _mix64(seed + G)
     for word in (stream, ts, key):
-        h = _mix64(h ^ _mix64(word + G))
+        h = _mix64((h + G) & WORD ^ _mix64(word + G))
     u1, u2 = (((_mix64(h + i * G) >> 11) + 1) * 2.0**-53 for i in (1, 2))
     return u1, u2
 
