@@ -11,6 +11,8 @@ from pathlib import Path
 from mmbt.errors import FileError, StoreError, UsageError, did_you_mean
 from mmbt.market import Instrument
 from mmbt.store.files import io_errors
+from mmbt.store.hotcache import HotCache
+from mmbt.store.hotmarket import HotMarket
 from mmbt.store.manifest import MANIFEST, InstrumentEntry, Manifest, Partition
 from mmbt.store.market import StoreMarket
 from mmbt.store.names import parse_name, printable
@@ -137,7 +139,8 @@ class Catalog:
         end: int | None = None,
         *,
         batch_rows: int | None = None,
-        prefetch: int = 2,
+        prefetch: int | None = None,
+        hot: bool | HotCache = False,
     ) -> StoreMarket:
         """The market data of some instruments and times; nothing is read before the engine asks.
 
@@ -150,9 +153,12 @@ class Catalog:
         start, end
             Times in ns since the epoch, `start` included, `end` not.
         batch_rows
-            Rows handed over at a time; None: a row group. Results never depend on it.
+            Rows handed over at a time; None: a row group, or a block of the hot store. Results never depend on it.
         prefetch
-            Batches read ahead in a thread by each open table; 0: no thread.
+            Batches read ahead in a thread by each open table; 0: no thread. None: 2 of Parquet, none of the hot store.
+        hot
+            Read from the hot store, whose files are made where they are missing; a `HotCache` says which. Results
+            never depend on it.
 
         Raises
         ------
@@ -180,7 +186,13 @@ class Catalog:
             raise UsageError(
                 f"{', '.join(map(printable, names))}: no rows in that time; the store has {have[0]} to {have[-1]}"
             )
-        return StoreMarket(self.root, chosen, parts, start, end, batch_rows=batch_rows, prefetch=prefetch)
+        if hot is False:
+            ahead = 2 if prefetch is None else prefetch
+            return StoreMarket(self.root, chosen, parts, start, end, batch_rows=batch_rows, prefetch=ahead)
+        cache = HotCache(self.root) if hot is True else hot
+        return HotMarket(
+            self.root, chosen, parts, start, end, cache=cache, batch_rows=batch_rows, prefetch=prefetch or 0
+        )
 
     def verify(self) -> int:
         """Compare every file with its SHA-256; returns how many were right.
