@@ -115,6 +115,17 @@ def test_C24_truncated_empty_and_foreign_files_are_made_anew(memory_path: Path) 
         assert built(catalog) == whole
 
 
+def test_C26_what_cannot_be_opened_is_left_alone(tmp_path: Path) -> None:
+    catalog = make(tmp_path)
+    expected, heard = read(catalog, False), Heard()
+    for partition in catalog.manifest.partitions:
+        (catalog.root / ".hot" / f"{partition.sha256}.v1.arrow").mkdir(parents=True)
+    assert read(catalog, heard.cache(catalog)) == expected
+    assert len(heard) == 1
+    assert "mmbt hot clear" in heard[0]
+    assert all(path.is_dir() for path in (catalog.root / ".hot").iterdir())
+
+
 def test_C24_a_damaged_partition_is_an_error_and_is_not_cached(tmp_path: Path) -> None:
     catalog = make(tmp_path)
     path = catalog.root / catalog.manifest.partitions[0].path

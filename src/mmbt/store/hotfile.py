@@ -42,7 +42,7 @@ BLOCK = 65_536  # rows that have a checksum of their own
 LANES = 509  # prime, so that no shift by whole pages leaves a word in its lane
 _DIGITS = 16
 _BLANK = "~"  # stands for each digit of the checksums until the columns are written
-_LONG = 1 << 16  # bytes; of what Arrow writes only columns are longer
+_LONG = 1 << 16  # bytes; of what Arrow writes, checksums aside, only columns are longer
 _DAMAGE = (pa.ArrowException, OSError, ValueError, LookupError)
 
 # Which blocks of which columns this process has found right, by the file's identity.
@@ -60,18 +60,19 @@ class HotFile:
     ------
     Unfit
         When the file is truncated, foreign, damaged, or of another partition.
-    FileNotFoundError
-        When there is none.
+    OSError
+        When there is none, or it cannot be opened.
     """
 
     def __init__(self, path: Path, partition: Partition):
         self.path = path
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not status.st_size:
+                raise Unfit(f"{printable(str(path))}: empty")
+            mapped = mmap(file.fileno(), 0, prot=PROT_READ)
         try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                batch, metadata = _only_batch(mmap(file.fileno(), 0, prot=PROT_READ))
-        except FileNotFoundError:
-            raise
+            batch, metadata = _only_batch(mapped)
         except _DAMAGE as error:
             raise Unfit(f"{printable(str(path))}: {(str(error).splitlines() or ['unreadable'])[0]}") from error
         names = column_names(partition.table, partition.local)
@@ -198,11 +199,11 @@ class _Skeleton:
 
     def write(self, data: Any) -> int:
         piece = memoryview(data).cast("B")
-        text = b"" if len(piece) > _LONG + len(self._blank) else bytes(piece)
-        if len(piece) <= _LONG or self._blank in text:
+        at = bytes(piece).find(self._blank) if len(piece) <= _LONG + len(self._blank) else -1
+        if at >= 0:
+            self.blanks.append(self._size + at)
+        if at >= 0 or len(piece) <= _LONG:
             _put(self._file, self._size, piece)
-            if (at := text.find(self._blank)) >= 0:
-                self.blanks.append(self._size + at)
         self._size += len(piece)
         return len(piece)
 
