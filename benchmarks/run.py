@@ -33,6 +33,7 @@ TITLES = {
     "python-timer": "the same, strategy in Python",
     "python-event": "Python strategy woken on every event, reading bid and ask",
     "disk": "from disk to result, two quotes every 100 ms",
+    "hot": "from the hot store to result, two quotes every 100 ms",
     "csv": "raw CSV to store",
     "startup": "process start to first event",
 }
@@ -88,6 +89,11 @@ JOBS: dict[str, tuple[Job, ...]] = {
         ours("disk", "store", "mmbt, Parquet"),
         ours("disk-idle", "store", "mmbt, Parquet, no quotes"),
         hft("disk", "--file", "hftbacktest.npz", label="npz"),
+        hft("disk", "--file", "hftbacktest.npy", label="npy"),
+    ),
+    "hot": (
+        ours("hot", "store", "mmbt, hot store"),
+        ours("hot-idle", "store", "mmbt, hot store, no quotes"),
         hft("disk", "--file", "hftbacktest.npy", label="npy"),
     ),
     "csv": (ours("csv", "raw"),),
@@ -152,9 +158,9 @@ def run(cases: Iterable[str], work: Path, *, events: int, runs: int, seconds: fl
 def prepare(work: Path, events: int, cases: list[str]) -> dict[str, Any]:
     """Make the stream, and what the cases need of it as files; each in its own process to keep this one small."""
     note(f"making a stream of about {events:,} events")
-    raw = ("--raw", work / "raw") if {"disk", "csv"} & set(cases) else ()
+    raw = ("--raw", work / "raw") if {"disk", "hot", "csv"} & set(cases) else ()
     python("benchmarks.stream", work / "stream", events, "--peer", *raw)
-    if "disk" in cases:
+    if {"disk", "hot"} & set(cases):
         note("converting it")
         python("benchmarks.ours", "convert", work / "raw", "--store", work / "store")
     if "startup" in cases:

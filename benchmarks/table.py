@@ -8,7 +8,7 @@ __all__ = ["HEADER", "HEADLINES", "case_rows", "credited", "headline_rows", "mem
            "show_memory"]
 
 HEADER = ("party", "events / CPU s", "in its own events", "events / wall s", "peak MiB", "mmbt is")
-HEADLINES = ("idle", "quotes", "python-timer", "python-event", "disk", "startup")
+HEADLINES = ("idle", "quotes", "python-timer", "python-event", "disk", "hot", "startup")
 
 
 def credited(party: dict[str, Any]) -> float:

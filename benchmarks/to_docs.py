@@ -59,6 +59,8 @@ NOTES = {
                     "orders but one bid and one offer; the last calls nobody, so no strategy can be plugged into it.",
     "disk": "Files opened, verified, decoded and replayed with the quotes above. Ours: zstd Parquet, SHA-256 and page "
             "checksums verified. hftbacktest: `npz` as its converters write it, and uncompressed `npy`.",
+    "hot": "The same from the [hot store](reference/store.md#the-hot-store), which is made before the clock starts: "
+           "files mapped, every block verified, replayed. Mapped pages count as memory. hftbacktest: `npy` as above.",
     "csv": "The stream as raw files in the seed's format to a published store, every row parsed, checked and counted.",
     "startup": "From starting the interpreter to the first event in the strategy: imports, opening the data, and for "
                "hftbacktest compiling the strategy, which it does in every process.",

@@ -55,6 +55,15 @@ def test_the_quotes_are_the_same_written_in_c_in_python_and_in_a_plain_loop(pinn
     assert plain.timer_loop(plain.rows(pinned)) == (native["fills"], native["position_lots"])
 
 
+def test_the_hot_store_gives_what_parquet_gives(tmp_path: Path) -> None:
+    ours.write_raw(tmp_path / "raw", 5_000)
+    ours.convert(tmp_path / "raw", tmp_path / "store")
+    hashes = {ours.replay(ours.open_market(tmp_path / "store", hot), ours.strategy("hot"))["result_hash"]
+              for hot in (False, True, True)}
+    assert len(hashes) == 1
+    assert [*(tmp_path / "store" / ".hot").iterdir()]
+
+
 def test_plain_loops_agree_with_each_other(pinned: stream.Stream) -> None:
     columns = plain.rows(pinned)
     assert plain.event_loop(columns) == plain.inline_loop(columns)

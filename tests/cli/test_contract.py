@@ -84,7 +84,8 @@ def test_every_command_takes_json_and_debug(path: tuple[str, ...]) -> None:
     assert {"--json", "--debug"} <= flags
 
 
-@pytest.mark.parametrize("group", [mmbt, command_of(("strategies",))], ids=["mmbt", "strategies"])
+@pytest.mark.parametrize("group", [mmbt, command_of(("strategies",)), command_of(("hot",))],
+                         ids=["mmbt", "strategies", "hot"])
 def test_the_list_of_commands_says_what_each_help_begins_with(group: app.LazyGroup) -> None:
     for name, (_, line) in group.lazy.items():
         command = group.get_command(click.Context(group), name)

@@ -2,7 +2,7 @@
 
 Reads orders as lines of JSON, `{sources, out, after: SECONDS}` or `{sources, out, at: CALL}`; answers `killed` or
 `done N`, N the number of file system calls that change something. `at: CALL` kills at the start of that call, so that
-every such instant can be tried.
+every such instant can be tried. With `hot: true` the child fills the hot store of `out` instead.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mmbt.store import ConvertOptions, convert, files, spill
+from mmbt.store import ConvertOptions, HotCache, convert, files, open_store, spill
 
 calls = 0
 
@@ -32,14 +32,23 @@ def counted(function: Any, limit: int) -> Any:
     return call
 
 
-def child(sources: list[str], out: str, limit: int, answer: int) -> None:
+def work(order: dict[str, Any]) -> None:
+    if not order.get("hot"):
+        convert(order["sources"], order["out"])
+        return
+    catalog = open_store(order["out"])
+    for partition in catalog.manifest.partitions:
+        HotCache(catalog.root).open(partition)
+
+
+def child(order: dict[str, Any], limit: int, answer: int) -> None:
     for name in ("replace", "rename", "unlink", "mkdir", "rmdir"):
         setattr(Path, name, counted(getattr(Path, name), limit))
     os.fsync = counted(os.fsync, limit)
     shutil.rmtree = counted(shutil.rmtree, limit)  # type: ignore[assignment]
     files.write_some = counted(files.write_some, limit)
     spill.write_some = files.write_some
-    convert(sources, out)
+    work(order)
     os.write(answer, f"{calls}\n".encode())
 
 
@@ -55,7 +64,7 @@ def main() -> None:
         if pid == 0:
             os.close(read)
             try:
-                child(order["sources"], order["out"], order.get("at", 0), write)
+                child(order, order.get("at", 0), write)
             finally:
                 os._exit(0)
         os.close(write)

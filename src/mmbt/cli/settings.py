@@ -111,6 +111,8 @@ def _options(
             problems.append(f"unknown key {key!r} in [{'.'.join(path)}]{did_you_mean(key, {*options, *free})}")
         elif isinstance(value, Mapping) or (isinstance(value, list) and not option.multiple):
             problems.append(f"{'.'.join((*path, key))} must be a single value")
+        elif f"--{key.replace('_', '-')}" in option.secondary_opts and isinstance(value, bool):
+            result[option.name] = not value  # no_hot = true says what hot = false says
         else:
             result[option.name] = _value(value, option)
     return result

@@ -1,10 +1,13 @@
 """The store: raw data converted once, read many times.
 
-`convert` makes a store or adds to it, `open_store` opens one, `Catalog.select` gives the engine its market data.
+`convert` makes a store or adds to it, `open_store` opens one, `Catalog.select` gives the engine its market data, from
+Parquet or, with `hot=True`, from mapped files that are made once.
 """
 
 from mmbt.store.catalog import Catalog, InstrumentSummary, open_store
 from mmbt.store.convert import ConvertOptions, Progress, convert
+from mmbt.store.hotcache import HotCache
+from mmbt.store.hotmarket import HotMarket
 from mmbt.store.market import StoreMarket
 from mmbt.store.report import ConvertReport
 
@@ -12,6 +15,8 @@ __all__ = [
     "Catalog",
     "ConvertOptions",
     "ConvertReport",
+    "HotCache",
+    "HotMarket",
     "InstrumentSummary",
     "Progress",
     "StoreMarket",

@@ -12,6 +12,8 @@ from mmbt.errors import FileError, StoreError, UsageError, did_you_mean
 from mmbt.market import Instrument
 from mmbt.store.clocks import DayClock
 from mmbt.store.files import io_errors
+from mmbt.store.hotcache import HotCache
+from mmbt.store.hotmarket import HotMarket
 from mmbt.store.manifest import MANIFEST, InstrumentEntry, Manifest, Partition
 from mmbt.store.market import StoreMarket
 from mmbt.store.names import parse_name, printable
@@ -139,7 +141,8 @@ class Catalog:
         *,
         local: bool = False,
         batch_rows: int | None = None,
-        prefetch: int = 2,
+        prefetch: int | None = None,
+        hot: bool | HotCache = False,
     ) -> StoreMarket:
         """The market data of some instruments and times; nothing is read before the engine asks.
 
@@ -154,9 +157,12 @@ class Catalog:
         local
             Hand the times of receipt over too, by the exchange's clock (docs: latency).
         batch_rows
-            Rows handed over at a time; None: a row group. Results never depend on it.
+            Rows handed over at a time; None: a row group, or a block of the hot store. Results never depend on it.
         prefetch
-            Batches read ahead in a thread by each open table; 0: no thread.
+            Batches read ahead in a thread by each open table; 0: no thread. None: 2 of Parquet, none of the hot store.
+        hot
+            Read from the hot store, whose files are made where they are missing; a `HotCache` says which. Results
+            never depend on it.
 
         Raises
         ------
@@ -193,8 +199,15 @@ class Catalog:
                 )
             days = {(p.instrument, p.date) for p in parts}
             clocks = day_clocks(self.root, [p for p in self.manifest.partitions if (p.instrument, p.date) in days])
-        return StoreMarket(
-            self.root, chosen, parts, start, end, clocks=clocks, batch_rows=batch_rows, prefetch=prefetch
+        if hot is False:
+            ahead = 2 if prefetch is None else prefetch
+            return StoreMarket(
+                self.root, chosen, parts, start, end, clocks=clocks, batch_rows=batch_rows, prefetch=ahead
+            )
+        cache = HotCache(self.root) if hot is True else hot
+        return HotMarket(
+            self.root, chosen, parts, start, end, cache=cache, clocks=clocks, batch_rows=batch_rows,
+            prefetch=prefetch or 0,
         )
 
     def clocks(self, *, measure: bool = False) -> list[DayClock]:

@@ -25,9 +25,11 @@ __all__ = [
     "io_errors",
     "locked",
     "remove_tree",
+    "same_file",
     "sha256_of",
     "shared",
     "sync_folder",
+    "try_lock",
     "write_atomically",
 ]
 
@@ -196,7 +198,7 @@ def locked(root: Path, wait_s: float = 1.0) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            while not _try_lock(fd, fcntl.LOCK_EX):
+            while not try_lock(fd):
                 if time.monotonic() >= deadline:
                     holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
                     raise FileError(
@@ -204,7 +206,7 @@ def locked(root: Path, wait_s: float = 1.0) -> Iterator[None]:
                         "wait for it or choose another --out"
                     )
                 time.sleep(0.02)
-            if _same_file(fd, path):
+            if same_file(fd, path):
                 os.ftruncate(fd, 0)
                 os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
                 yield
@@ -223,7 +225,7 @@ def shared(root: Path, exclusive: bool = False) -> Iterator[bool]:
         return
     try:
         if exclusive:
-            yield _try_lock(fd, fcntl.LOCK_EX)
+            yield try_lock(fd)
         else:
             fcntl.flock(fd, fcntl.LOCK_SH)  # waits for a sweep at most
             yield True
@@ -231,15 +233,17 @@ def shared(root: Path, exclusive: bool = False) -> Iterator[bool]:
         os.close(fd)
 
 
-def _try_lock(fd: int, kind: int) -> bool:
+def try_lock(fd: int) -> bool:
+    """Lock an open file without waiting; whether it was to be had. The kernel drops it when the process ends."""
     try:
-        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _same_file(fd: int, path: Path) -> bool:
+def same_file(fd: int, path: Path) -> bool:
+    """Whether an open file is still the one at its path."""
     try:
         return os.path.samestat(os.fstat(fd), path.stat())
     except FileNotFoundError:
