@@ -1,10 +1,12 @@
 """The machine: market events in, fills out. No files, no pandas, no clock; `mmbt` is the face people use."""
 
 from cysim.build import build_info
+from cysim.comparison import Comparison
 from cysim.context import Context
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import HOOKS, Simulator
+from cysim.synthetic import SyntheticBook
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -12,11 +14,13 @@ __all__ = [
     "FILL_DTYPE",
     "HOOKS",
     "ORDER_DTYPE",
+    "Comparison",
     "Context",
     "Fill",
     "Order",
     "Quoter",
     "Simulator",
+    "SyntheticBook",
     "Trade",
     "build_info",
 ]
