@@ -1,6 +1,7 @@
 """The machine: market events in, fills out. No files, no pandas, no clock; `mmbt` is the face people use."""
 
 from cysim.build import build_info
+from cysim.comparison import Comparison
 from cysim.context import Context
 from cysim.delays import Latency
 from cysim.hooks import HOOKS
@@ -8,6 +9,7 @@ from cysim.native import NativeStrategy
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import Simulator
+from cysim.synthetic import SyntheticBook
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "FILL_DTYPE",
     "HOOKS",
     "ORDER_DTYPE",
+    "Comparison",
     "Context",
     "Fill",
     "Latency",
@@ -22,6 +25,7 @@ __all__ = [
     "Order",
     "Quoter",
     "Simulator",
+    "SyntheticBook",
     "Trade",
     "build_info",
 ]

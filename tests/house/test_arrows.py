@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Floors of the machine. A module that is not named is a part: it may use types and other parts, in no circle.
 PART = 1
 FLOORS = {
-    "types": 0, "venue": 2, "accounts": 3, "desk": 3, "told": 3, "native": 4, "quoter": 5, "context": 5,
+    "types": 0, "synthetic": PART, "comparison": 2,
+    "venue": 2, "accounts": 3, "desk": 3, "told": 3, "native": 4, "quoter": 5, "context": 5,
     "state": 5, "feed": 6, "observe": 6, "parts": 6, "replay": 7, "loop": 8, "hooks": 9, "answers": 9,
     "simulator": 10, "__init__": 11,
 }
@@ -26,6 +27,7 @@ FORBIDDEN = {
     "store": {"strategies", "backtest", "report", "testing", "synth", "cli", "cysim"},
     "report": {"strategies", "backtest", "formats", "store", "testing", "synth", "cli", "cysim"},
     "synth": {"strategies", "backtest", "report", "testing", "store", "cli", "cysim"},
+    "synthetic": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "cli"},
     "strategies": {"formats", "store", "report", "synth", "cli"},
     "backtest": {"formats", "report", "synth", "testing", "cli"},
     "testing": {"cli", "report"},

@@ -149,6 +149,7 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
         "strategies": ("mmbt.cli.strategies:strategies", "List, show and start strategies."),
         "formats": ("mmbt.cli.formats:formats", "List the raw formats that convert reads."),
         "hot": ("mmbt.cli.hot:hot", "Show, fill or clear the hot store of a store."),
+        "synthetic": ("mmbt.cli.synthetic:synthetic", "Price a pair through others, beside its own book."),
         "synth": ("mmbt.cli.synth:synth", "Generate raw data of a market whose truth is known."),
         "doctor": ("mmbt.cli.doctor:doctor", "Check the installation, and say what to do."),
     },
