@@ -2,6 +2,8 @@
 
 from cysim.build import build_info
 from cysim.context import Context
+from cysim.feature_names import FEATURES, MARKET_FEATURES, PRIVATE_FEATURES, Feature
+from cysim.features import FeatureState
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import HOOKS, Simulator
@@ -9,10 +11,15 @@ from cysim.views import Fill, Order, Trade
 
 __all__ = [
     "EQUITY_DTYPE",
+    "FEATURES",
     "FILL_DTYPE",
     "HOOKS",
+    "MARKET_FEATURES",
     "ORDER_DTYPE",
+    "PRIVATE_FEATURES",
     "Context",
+    "Feature",
+    "FeatureState",
     "Fill",
     "Order",
     "Quoter",
