@@ -4,6 +4,8 @@ from cysim.build import build_info
 from cysim.comparison import Comparison
 from cysim.context import Context
 from cysim.delays import Latency
+from cysim.feature_names import FEATURES, MARKET_FEATURES, PRIVATE_FEATURES, Feature
+from cysim.features import FeatureState
 from cysim.hooks import HOOKS
 from cysim.native import NativeStrategy
 from cysim.quoter import Quoter
@@ -14,11 +16,16 @@ from cysim.views import Fill, Order, Trade
 
 __all__ = [
     "EQUITY_DTYPE",
+    "FEATURES",
     "FILL_DTYPE",
     "HOOKS",
+    "MARKET_FEATURES",
     "ORDER_DTYPE",
+    "PRIVATE_FEATURES",
     "Comparison",
     "Context",
+    "Feature",
+    "FeatureState",
     "Fill",
     "Latency",
     "NativeStrategy",
