@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free
 
-from cysim.accounts cimport account_of
+from cysim.accounts cimport account_of, open_account
 from cysim.context cimport Context, make_context
 from cysim.failures cimport raise_failure
 from cysim.orders cimport free_pool
@@ -23,7 +23,7 @@ from cysim.simulator cimport (
 )
 from cysim.state cimport Simulation
 from cysim.stream cimport Source, attach
-from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT
+from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument
 from cysim.views cimport make_fill, make_outcome, make_trade
 
@@ -41,11 +41,16 @@ cdef class Simulator:
     ----------
     instruments : sequence of (name, tick_size, lot_size, money_unit, tick_units, traded, position)
         In the order of events: by the UTF-8 bytes of the name. Sizes are decimal strings, `money_unit` is the Decimal
-        value of price_unit x lot x 1e-8, `tick_units` the price units in a tick, `position` is in lots.
+        value of price_unit x lot x multiplier x 1e-8 (inverse: lot x multiplier / price_unit x 1e-20), `tick_units` the
+        price units in a tick, `position` is in lots.
+    inverse : collection of str
+        The instruments that are settled in their base currency.
     cross_touch, trade_touch, ignore_aggressor, displayed : bool
         The fill rules.
     maker_rate, taker_rate : int
         Fees in 1e-8 of the value traded; negative for a rebate.
+    maker_amounts, taker_amounts : (Decimal, Decimal)
+        Fees for each 1 of quantity and for each fill: in the settlement currency or, at the fill's price, the other.
     place_latency, cancel_latency : int
         ns.
     session_gap : int or None
@@ -87,8 +92,9 @@ cdef class Simulator:
         self.sim.until_check = CHECK_EVENTS
 
     def __init__(
-        self, instruments, *, bint cross_touch=False, bint trade_touch=False, bint ignore_aggressor=False,
-        bint displayed=False, int64_t maker_rate=0, int64_t taker_rate=0, int64_t place_latency=0,
+        self, instruments, *, inverse=(), bint cross_touch=False, bint trade_touch=False, bint ignore_aggressor=False,
+        bint displayed=False, int64_t maker_rate=0, int64_t taker_rate=0, maker_amounts=(0, 0),
+        taker_amounts=(0, 0), bint other_currency=False, int64_t place_latency=0,
         int64_t cancel_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
         int64_t equity_interval=1_000_000_000, bint quotes_first=False,
     ):
@@ -106,8 +112,6 @@ cdef class Simulator:
             raise ValueError(f"equity_interval must be at least 1 ms, not {equity_interval} ns")
         if session_gap is not None and not 0 < session_gap < TIME_LIMIT:
             raise ValueError(f"session_gap must be positive, or None, not {session_gap}")
-        if max(abs(maker_rate), abs(taker_rate)) > 100_000_000:
-            raise ValueError("a fee is more than the whole value traded")
         names = [spec[0] for spec in instruments]
         if not count or len(set(names)) != count or names != sorted(names, key=str.encode):
             raise ValueError("instruments must be distinct, at least one, and in the order of their UTF-8 names")
@@ -115,8 +119,6 @@ cdef class Simulator:
         self.sim.venue.rules.trade_touch = trade_touch
         self.sim.venue.rules.ignore_aggressor = ignore_aggressor
         self.sim.venue.rules.displayed = displayed
-        self.sim.venue.fees.maker_rate = maker_rate
-        self.sim.venue.fees.taker_rate = taker_rate
         self.sim.venue.place_latency = place_latency
         self.sim.venue.cancel_latency = cancel_latency
         self.sim.session_gap = NEVER if session_gap is None else session_gap
@@ -147,8 +149,9 @@ cdef class Simulator:
             state.best_offer_px = NEVER
             state.tick_units = tick_units
             state.traded = is_traded
-            state.ledger.position = position
-            state.ledger.opening = position
+            open_account(
+                state, instruments[index], name in inverse, other_currency, (maker_rate, *maker_amounts),
+                (taker_rate, *taker_amounts))
             self._money_units.append(money_unit)
             self._set_up_source(index, QUOTES if quotes_first else PRINTS, index)
             self._set_up_source(count + index, PRINTS if quotes_first else QUOTES, index)
@@ -417,17 +420,18 @@ cdef class Simulator:
         Returns
         -------
         dict
-            Counts, and under `accounts` for each traded instrument: position (lots), mid2 (half ticks, None before any)
-            and as Python ints in money units (price_unit x lot x 1e-8) cash, fees, spread, inventory, hedge_cost, pnl,
-            liquidation_pnl (None when the side needed was never quoted); `money_unit` is their exact Decimal value.
+            Counts; `mids`, the last of every instrument (half ticks, None before any); and under `accounts` for each
+            traded one: position (lots) and as Python ints in units of `money_unit` cash, fees, spread, inventory,
+            hedge_cost, pnl, liquidation_pnl (None when the side needed was never quoted, or beyond 128 bits).
         """
         cdef int64_t index
         cdef Instrument* state
-        cdef dict accounts = {}
+        cdef dict accounts = {}, mids = {}
         for index in range(self.sim.venue.instrument_count):
             state = &self.sim.venue.instruments[index]
+            mids[self._names[index]] = in_ticks(state.book.mid2, state.tick_units) or None
             if state.traded:
-                accounts[self._names[index]] = account_of(&self.sim.venue, state, self._money_units[index])
+                accounts[self._names[index]] = account_of(state, self._money_units[index])
         return {
             "tob_events": self.sim.tob_events,
             "trade_events": self.sim.trade_events,
@@ -441,4 +445,5 @@ cdef class Simulator:
             "time": self.sim.venue.now,
             "ended": bool(self.sim.ended),
             "accounts": accounts,
+            "mids": mids,
         }

@@ -36,6 +36,7 @@ cdef struct Instrument:
     int64_t best_offer_px        # of our resting offers; NEVER: none
     int64_t tick_units           # price units in a tick
     Ledger ledger
+    Fees fees
     QuoteSlots bid_slots
     QuoteSlots offer_slots
     bint traded                  # else watched only
@@ -45,7 +46,6 @@ cdef struct Venue:
     Instrument* instruments
     int64_t instrument_count
     FillRules rules
-    Fees fees
     OrderPool pool
     Bus bus
     CommandQueue queue
@@ -124,7 +124,8 @@ cdef inline void fill(
     cdef money_t fee
     cdef int horizon
     mmbt_check(0 < qty <= order.remaining)
-    fee = fee_of(venue.fees.taker_rate if took else venue.fees.maker_rate, px, qty, &instrument.ledger.overflow)
+    fee = fee_of(
+        &instrument.fees.taker if took else &instrument.fees.maker, px, qty, &instrument.ledger.overflow)
     book_fill(
         &instrument.ledger, order.side, px, qty, took, fee, mid2_before, instrument.book.first_mid2)
     if instrument.ledger.overflow:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from mmbt.backtest.money import MoneyRules
 from mmbt.errors import UsageError, did_you_mean
-from mmbt.units import duration_ns, fee_rate
+from mmbt.units import duration_ns
 
 __all__ = ["PRESETS", "BacktestConfig", "FillRules"]
 
@@ -91,8 +91,8 @@ Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0, lt=2**62)]
 PositiveNs = Annotated[int, Field(gt=0, lt=2**62)]
 
 
-class BacktestConfig(BaseModel):
-    """Everything that decides a backtest's result beside the data and the strategy.
+class BacktestConfig(MoneyRules):
+    """Everything that decides a backtest's result beside the data and the strategy; fees and contracts: `MoneyRules`.
 
     Attributes
     ----------
@@ -102,8 +102,6 @@ class BacktestConfig(BaseModel):
         The fill rules.
     place_latency, cancel_latency
         ns (or text such as ``"1ms"``) a command takes to the venue; cancelling takes as long as placing unless given.
-    maker_fee, taker_fee
-        Basis points of the value traded, at most four decimals; negative is a rebate.
     session_gap
         Silence that ends a session, ns or text; None: sessions never end.
     ties
@@ -123,8 +121,6 @@ class BacktestConfig(BaseModel):
     fills: FillRules = FillRules()
     place_latency: Duration = 0
     cancel_latency: Duration | None = None
-    maker_fee: Decimal = Decimal(0)
-    taker_fee: Decimal = Decimal(0)
     session_gap: Annotated[PositiveNs | None, BeforeValidator(_session_gap)] = HOUR_NS
     ties: Literal["prints-first", "tob-first"] = "prints-first"
     equity_interval: Annotated[Duration, Field(ge=10**6)] = 10**9
@@ -139,16 +135,4 @@ class BacktestConfig(BaseModel):
             raise ValueError(f"named twice among traded and watched instruments: {', '.join(twice)}")
         if self.position and len(self.instruments) > 1:
             raise ValueError("a starting position needs exactly one traded instrument")
-        fee_rate(self.maker_fee)
-        fee_rate(self.taker_fee)
         return self
-
-    @property
-    def maker_rate(self) -> int:
-        """The maker fee in 1e-8 of the value traded."""
-        return fee_rate(self.maker_fee)
-
-    @property
-    def taker_rate(self) -> int:
-        """The taker fee in 1e-8 of the value traded."""
-        return fee_rate(self.taker_fee)
