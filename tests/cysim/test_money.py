@@ -39,9 +39,10 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     assert block is not None
     folder = tmp_path_factory.mktemp("money")
     (folder / "money.c").write_text(SHIM % block[1], "utf-8")
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-fno-wrapv", "-o", folder / "money.so", folder / "money.c"],
-                   check=True)
-    return ctypes.CDLL(str(folder / "money.so"))
+    trap = ["-fno-wrapv", "-fsanitize=signed-integer-overflow,shift", "-fsanitize-undefined-trap-on-error"]
+    library = folder / "money.so"
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", *trap, "-o", library, folder / "money.c"], check=True)
+    return ctypes.CDLL(str(library))
 
 
 def wide(value: int) -> ctypes.Array[ctypes.c_uint64]:

@@ -110,6 +110,11 @@ def test_U3_a_price_unit_whose_inverse_is_no_decimal_is_refused() -> None:
         run(replace(PERPETUAL, tick_size="0.3", price_unit="0.3"), {}, [book(1 * S, 3, 4)])
 
 
+def test_U3_money_with_more_places_than_a_table_holds_is_refused() -> None:
+    with pytest.raises(UsageError, match="too fine together"):
+        run(replace(PERPETUAL, multiplier="0.000000000000000001", lot_size="0.1"), {}, [book(1 * S, 3, 4)])
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_M1_the_identity_of_inverse_contracts_on_random_runs(seed: int) -> None:
     plain = random_market(seed, 200, 1)

@@ -21,6 +21,7 @@ from mmbt.market import Instrument
 __all__ = ["EXACT", "FILL_REASONS", "Tables", "money_unit", "rows_from"]
 
 EXACT = Context(prec=80)  # keeps every digit of 128-bit money
+PLACES = 38  # of Arrow's decimals
 
 FILL_REASONS = ("cross", "trade", "taker", "client")
 PURPOSES = ("quote", "client", "hedge")
@@ -46,17 +47,22 @@ def money_unit(instrument: Instrument) -> Decimal:
     Raises
     ------
     UsageError
-        When 1 / price_unit of an inverse contract is no decimal number.
+        When 1 / price_unit of an inverse contract is no decimal number, or the unit has too many decimal places.
     """
-    price, lots = Decimal(instrument.price_unit), EXACT.multiply(Decimal(instrument.lot_size),
-                                                                 Decimal(instrument.multiplier))
-    if not instrument.inverse:
-        return EXACT.multiply(EXACT.multiply(price, lots), Decimal("1e-8"))
-    value = EXACT.divide(lots, price)
-    if EXACT.multiply(value, price) != lots:
-        raise UsageError(f"{instrument.name}: money of an inverse contract counts 1 / price unit, and 1 / {price} is "
-                         "no decimal number: convert with a price unit of 1, 2 or 5 x 10^-k")
-    return EXACT.multiply(value, Decimal("1e-20"))
+    price = Decimal(instrument.price_unit)
+    lots = EXACT.multiply(Decimal(instrument.lot_size), Decimal(instrument.multiplier))
+    if instrument.inverse:
+        value = EXACT.divide(lots, price)
+        if EXACT.multiply(value, price) != lots:
+            raise UsageError(f"{instrument.name}: money of an inverse contract counts 1 / price unit, and 1 / {price} "
+                             "is no decimal number: convert with a price unit of 1, 2 or 5 x 10^-k")
+        unit = EXACT.multiply(value, Decimal("1e-20"))
+    else:
+        unit = EXACT.multiply(EXACT.multiply(price, lots), Decimal("1e-8"))
+    if -_exponent(unit) > PLACES:
+        raise UsageError(f"{instrument.name}: a price unit of {price}, a lot of {instrument.lot_size} and a multiplier "
+                         f"of {instrument.multiplier} are too fine together: money has at most {PLACES} decimal places")
+    return unit
 
 
 class Tables:

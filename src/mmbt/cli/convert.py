@@ -199,7 +199,7 @@ def _show(report: ConvertReport) -> None:
 def _contract(row: dict[str, Any]) -> str:
     if row["contract"] is None:
         return "not declared"
-    return row["contract"] + (f" x {row['multiplier']}" if row["multiplier"] != "1" else "")
+    return f"{row['contract']}" + (f" x {row['multiplier']}" if row["multiplier"] != "1" else "")
 
 
 def _days(first_ts: int | None, last_ts: int | None) -> str:
