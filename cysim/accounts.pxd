@@ -1,3 +1,5 @@
-from cysim.venue cimport Instrument, Venue
+from cysim.venue cimport Instrument
 
-cdef dict account_of(const Venue* venue, Instrument* state, object money_unit)
+cdef int open_account(
+    Instrument* state, tuple spec, bint inverse, bint other_currency, tuple maker_fee, tuple taker_fee) except -1
+cdef dict account_of(Instrument* state, object money_unit)

@@ -1,15 +1,26 @@
-"""An instrument's account as Python numbers: exact, in money units."""
+"""An instrument's account: opened as stated, and told as Python numbers, exact, in money units."""
 
 from libc.stdint cimport int64_t
 
 from cysim.book cimport is_valid
-from cysim.fees cimport fee_of
-from cysim.ledger cimport mark
-from cysim.money cimport MONEY_SCALE, money_to_python
-from cysim.venue cimport Instrument, Venue
+from cysim.fees cimport fee_of, set_fee
+from cysim.ledger cimport mark, worth
+from cysim.money cimport money_difference, money_to_python
+from cysim.venue cimport Instrument
 
 
-cdef dict account_of(const Venue* venue, Instrument* state, object money_unit):
+# `spec` is that of the simulator; a fee is (rate, amount for each 1 of quantity, amount for each fill).
+cdef int open_account(
+    Instrument* state, tuple spec, bint inverse, bint other_currency, tuple maker_fee, tuple taker_fee,
+) except -1:
+    state.ledger.position = state.ledger.opening = spec[6]
+    state.ledger.inverse = inverse
+    set_fee(&state.fees.maker, spec, inverse, other_currency, maker_fee)
+    set_fee(&state.fees.taker, spec, inverse, other_currency, taker_fee)
+    return 0
+
+
+cdef dict account_of(Instrument* state, object money_unit):
     cdef int64_t touch, qty
     cdef int overflow = 0
     mark(&state.ledger, state.book.mid2, state.book.first_mid2)
@@ -21,8 +32,11 @@ cdef dict account_of(const Venue* venue, Instrument* state, object money_unit):
         touch = state.book.last_bid_px if state.ledger.position > 0 else state.book.last_ask_px
         liquidation = None
         if touch > 0 and state.ledger.opening == 0:
-            liquidation = cash - brought_in + <object>state.ledger.position * touch * MONEY_SCALE - money_to_python(
-                fee_of(venue.fees.taker_rate, touch, qty, &overflow))
+            closing = money_to_python(money_difference(
+                worth(&state.ledger, state.ledger.position, touch, &overflow),
+                fee_of(&state.fees.taker, touch, qty, &overflow), &overflow))
+            if not overflow:
+                liquidation = cash - brought_in + closing
     return {
         "position": state.ledger.position,
         "mid2": state.book.mid2 // state.tick_units or None,

@@ -41,7 +41,7 @@ cdef class Context:
     tick_size, lot_size : str
         Exact decimals.
     money_unit : Decimal
-        What one unit of exact money is worth in the quote currency.
+        What one unit of exact money is worth in the currency of settlement.
     """
 
     def __getitem__(self, str name):
@@ -93,7 +93,7 @@ cdef class Context:
 
     @property
     def cash(self):
-        """Cash in the quote currency, fees included, exact (Decimal), as far as the strategy has been told."""
+        """Cash in the currency of settlement, fees included, exact (Decimal), as far as the strategy has been told."""
         cdef money_t cash
         cash = self._instrument.told_cash if self._venue.reports_travel else self._instrument.ledger.cash
         return exact_money(money_to_python(cash), self.money_unit)

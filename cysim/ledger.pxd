@@ -1,9 +1,11 @@
 from libc.stdint cimport int64_t
 
-from cysim.money cimport HALF_MONEY_SCALE, MONEY_SCALE, money_difference, money_product, money_sum, money_t
+from cysim.money cimport (
+    HALF_MONEY_SCALE, MONEY_SCALE, money_difference, money_product, money_quotient, money_sum, money_t,
+)
 from cysim.types cimport BUY, POSITION_LIMIT
 
-cdef struct Ledger:          # one instrument's account
+cdef struct Ledger:          # one instrument's account, in the currency it is settled in
     money_t cash             # paid and received, fees included
     money_t fees             # paid; rebates lower it
     money_t spread           # earned by resting and client fills against the mid before them
@@ -14,21 +16,31 @@ cdef struct Ledger:          # one instrument's account
     int64_t position         # lots
     int64_t opening          # lots brought into the run, not yet valued by a first mid
     int overflow             # some sum left the 128 bits
-    int _padding
+    bint inverse             # settled in the base currency: a lot is worth its notional / price
 
-cdef inline money_t half_units(int64_t qty, int64_t px2, int* overflow) noexcept nogil:
-    return money_product(qty, px2, HALF_MONEY_SCALE, overflow)
+# What a buyer of so many lots owes, and what a position is worth. Of an inverse contract a long position owes the base
+# currency that its notional buys: the less, the higher the price. That is the one division, rounded once.
+cdef inline money_t worth(const Ledger* ledger, int64_t qty, int64_t px, int* overflow) noexcept nogil:
+    if ledger.inverse:
+        return money_quotient(-qty, 1, px, overflow)
+    return money_product(qty, px, MONEY_SCALE, overflow)
 
-# Inventory PnL up to the mid `mid2` (0: none yet). Marks may be left out: what lies between two of them adds up.
+cdef inline money_t worth_at_mid(const Ledger* ledger, int64_t qty, int64_t mid2, int* overflow) noexcept nogil:
+    if ledger.inverse:
+        return money_quotient(-qty, 2, mid2, overflow)
+    return money_product(qty, mid2, HALF_MONEY_SCALE, overflow)
+
+# Inventory PnL up to the mid `mid2` (0: none yet). Marks may be left out: what lies between two of them adds up, and so
+# does what rounding adds to the marks of an inverse contract.
 cdef inline void mark(Ledger* ledger, int64_t mid2, int64_t first_mid2) noexcept nogil:
     cdef money_t value
     if mid2 == 0:
         return
     if ledger.opening != 0:      # valued at the first mid, so that PnL starts at 0
-        ledger.brought_in = half_units(ledger.opening, first_mid2, &ledger.overflow)
+        ledger.brought_in = worth_at_mid(ledger, ledger.opening, first_mid2, &ledger.overflow)
         ledger.marked = money_sum(ledger.marked, ledger.brought_in, &ledger.overflow)
         ledger.opening = 0
-    value = half_units(ledger.position, mid2, &ledger.overflow)
+    value = worth_at_mid(ledger, ledger.position, mid2, &ledger.overflow)
     ledger.inventory = money_sum(
         ledger.inventory, money_difference(value, ledger.marked, &ledger.overflow), &ledger.overflow)
     ledger.marked = value
@@ -39,12 +51,12 @@ cdef inline void book_fill(
     int64_t mid2, int64_t first_mid2,
 ) noexcept nogil:
     cdef int64_t signed_qty = qty if side == BUY else -qty
-    cdef money_t value = money_product(signed_qty, px, MONEY_SCALE, &ledger.overflow)
+    cdef money_t value = worth(ledger, signed_qty, px, &ledger.overflow)
     cdef money_t at_mid = value
     cdef money_t edge
     mark(ledger, mid2, first_mid2)
     if mid2 != 0:
-        at_mid = half_units(signed_qty, mid2, &ledger.overflow)
+        at_mid = worth_at_mid(ledger, signed_qty, mid2, &ledger.overflow)
     edge = money_difference(at_mid, value, &ledger.overflow)
     if took:
         ledger.hedge_cost = money_difference(ledger.hedge_cost, edge, &ledger.overflow)

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, final
 
@@ -20,6 +20,7 @@ class Simulator:
         self,
         instruments: Sequence[_Instrument],
         *,
+        inverse: Collection[str] = (),
         cross_touch: bool = False,
         trade_touch: bool = False,
         ignore_aggressor: bool = False,
@@ -28,6 +29,9 @@ class Simulator:
         power: float = 2.0,
         maker_rate: int = 0,
         taker_rate: int = 0,
+        maker_amounts: tuple[Decimal | int, Decimal | int] = (0, 0),
+        taker_amounts: tuple[Decimal | int, Decimal | int] = (0, 0),
+        other_currency: bool = False,
         place_latency: int | Latency = 0,
         cancel_latency: int | Latency = 0,
         response_latency: int | Latency = 0,

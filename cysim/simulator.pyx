@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
-from cysim.accounts cimport account_of
+from cysim.accounts cimport account_of, open_account
 from cysim.answers cimport advance_natively, listen_natively
 from cysim.context cimport Context, make_context
 from cysim.delays cimport as_latency, set_delay, takes_time
@@ -28,7 +28,7 @@ from cysim.loop cimport (
 )
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source
-from cysim.types cimport BAD_COMMAND, ENDLESS_ROUNDS, LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT
+from cysim.types cimport BAD_COMMAND, ENDLESS_ROUNDS, LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument
 
 cdef enum:                       # streams of random numbers (B3)
@@ -48,7 +48,10 @@ cdef class Simulator:
     ----------
     instruments : sequence of (name, tick_size, lot_size, money_unit, tick_units, traded, position)
         In the order of events: by the UTF-8 bytes of the name. Sizes are decimal strings, `money_unit` is the Decimal
-        value of price_unit x lot x 1e-8, `tick_units` the price units in a tick, `position` is in lots.
+        value of price_unit x lot x multiplier x 1e-8 (inverse: lot x multiplier / price_unit x 1e-20), `tick_units` the
+        price units in a tick, `position` is in lots.
+    inverse : collection of str
+        The instruments that are settled in their base currency.
     cross_touch, trade_touch, ignore_aggressor, displayed : bool
         The fill rules.
     queue : str or None
@@ -57,6 +60,8 @@ cdef class Simulator:
         Exponent of prob's power law, above 0 and at most 20.
     maker_rate, taker_rate : int
         Fees in 1e-8 of the value traded; negative for a rebate.
+    maker_amounts, taker_amounts : (Decimal, Decimal)
+        Fees for each 1 of quantity and for each fill: in the settlement currency or, at the fill's price, the other.
     place_latency, cancel_latency, response_latency : int or Latency
         Of orders and replaces, of cancels, and of fills and outcomes on their way back; ns.
     feed_latency : int, Latency or str
@@ -99,9 +104,10 @@ cdef class Simulator:
         self._hooks.sim = &self.sim
 
     def __init__(
-        self, instruments, *, bint cross_touch=False, bint trade_touch=False, bint ignore_aggressor=False,
+        self, instruments, *, inverse=(), bint cross_touch=False, bint trade_touch=False, bint ignore_aggressor=False,
         bint displayed=False, str queue=None, double power=2.0, int64_t maker_rate=0, int64_t taker_rate=0,
-        place_latency=0, cancel_latency=0, response_latency=0, feed_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
+        maker_amounts=(0, 0), taker_amounts=(0, 0), bint other_currency=False, place_latency=0, cancel_latency=0,
+        response_latency=0, feed_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
         int64_t equity_interval=1_000_000_000, bint quotes_first=False,
     ):
         cdef int64_t count = len(instruments), index
@@ -116,8 +122,6 @@ cdef class Simulator:
             raise ValueError(f"equity_interval must be at least 1 ms, not {equity_interval} ns")
         if session_gap is not None and not 0 < session_gap < TIME_LIMIT:
             raise ValueError(f"session_gap must be positive, or None, not {session_gap}")
-        if max(abs(maker_rate), abs(taker_rate)) > 100_000_000:
-            raise ValueError("a fee is more than the whole value traded")
         if queue is not None and queue not in QUEUES:
             raise ValueError(f"queue must be one of {', '.join(QUEUES)}, or None, not {queue!r}")
         if queue is not None and trade_touch:
@@ -133,8 +137,6 @@ cdef class Simulator:
         self.sim.venue.rules.displayed = displayed
         self.sim.venue.rules.queue = NO_QUEUE if queue is None else 1 + QUEUES.index(queue)
         self.sim.venue.rules.power = power
-        self.sim.venue.fees.maker_rate = maker_rate
-        self.sim.venue.fees.taker_rate = taker_rate
         self._local = isinstance(feed_latency, str) and feed_latency == "local"
         self._latencies = [
             as_latency(name, value) for name, value in (
@@ -174,9 +176,10 @@ cdef class Simulator:
             state.best_offer_px = NEVER
             state.tick_units = tick_units
             state.traded = is_traded
-            state.ledger.position = position
-            state.ledger.opening = position
             state.told_position = position
+            open_account(
+                state, instruments[index], name in inverse, other_currency, (maker_rate, *maker_amounts),
+                (taker_rate, *taker_amounts))
             self._money_units.append(money_unit)
             self._set_up_source(index, QUOTES if quotes_first else PRINTS, index)
             self._set_up_source(count + index, PRINTS if quotes_first else QUOTES, index)
@@ -331,17 +334,18 @@ cdef class Simulator:
         Returns
         -------
         dict
-            Counts, and under `accounts` for each traded instrument: position (lots), mid2 (half ticks, None before any)
-            and as Python ints in money units (price_unit x lot x 1e-8) cash, fees, spread, inventory, hedge_cost, pnl,
-            liquidation_pnl (None when the side needed was never quoted); `money_unit` is their exact Decimal value.
+            Counts; `mids`, the last of every instrument (half ticks, None before any); and under `accounts` for each
+            traded one: position (lots) and as Python ints in units of `money_unit` cash, fees, spread, inventory,
+            hedge_cost, pnl, liquidation_pnl (None when the side needed was never quoted, or beyond 128 bits).
         """
         cdef int64_t index
         cdef Instrument* state
-        cdef dict accounts = {}
+        cdef dict accounts = {}, mids = {}
         for index in range(self.sim.venue.instrument_count):
             state = &self.sim.venue.instruments[index]
+            mids[self._names[index]] = in_ticks(state.book.mid2, state.tick_units) or None
             if state.traded:
-                accounts[self._names[index]] = account_of(&self.sim.venue, state, self._money_units[index])
+                accounts[self._names[index]] = account_of(state, self._money_units[index])
         return {
             "tob_events": self.sim.tob_events,
             "trade_events": self.sim.trade_events,
@@ -355,4 +359,5 @@ cdef class Simulator:
             "time": self.sim.venue.now,
             "ended": bool(self.sim.ended),
             "accounts": accounts,
+            "mids": mids,
         }

@@ -43,6 +43,7 @@ cdef struct Instrument:
     Book seen                    # the book as the strategy sees it, where quotes take time to reach it
     money_t told_cash            # what the strategy has been told, where reports take time
     int64_t told_position
+    Fees fees
     QuoteSlots bid_slots
     QuoteSlots offer_slots
     bint traded                  # else watched only
@@ -52,7 +53,6 @@ cdef struct Venue:
     Instrument* instruments
     int64_t instrument_count
     FillRules rules
-    Fees fees
     OrderPool pool
     Bus bus
     CommandQueue queue
@@ -176,7 +176,8 @@ cdef inline void fill(
     cdef money_t fee
     cdef int horizon
     mmbt_check(0 < qty <= order.remaining)
-    fee = fee_of(venue.fees.taker_rate if took else venue.fees.maker_rate, px, qty, &instrument.ledger.overflow)
+    fee = fee_of(
+        &instrument.fees.taker if took else &instrument.fees.maker, px, qty, &instrument.ledger.overflow)
     book_fill(
         &instrument.ledger, order.side, px, qty, took, fee, mid2_before, instrument.book.first_mid2)
     if instrument.ledger.overflow:

@@ -50,7 +50,7 @@ cdef class Fill:
 
     @property
     def fee(self):
-        """Fee paid in the quote currency, exact; negative is a rebate."""
+        """Fee paid in the currency of settlement, exact; negative is a rebate."""
         return exact_money(self._fee, self._money_unit)
 
     def __repr__(self):

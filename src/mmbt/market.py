@@ -32,8 +32,8 @@ class Instrument:
     lot_size: str
     base: str | None = None
     quote: str | None = None
-    contract: str | None = None  # None: not declared, valued as linear
-    multiplier: str = "1"
+    contract: str | None = None  # spot, linear or inverse; None: not declared, valued as linear
+    multiplier: str = "1"  # what one of quantity stands for: base currency, or quote currency of an inverse contract
 
     @property
     def tick_units(self) -> int:
@@ -44,6 +44,16 @@ class Instrument:
                 f"{self.name}: tick_size {self.tick_size} is not a whole number of price units {self.price_unit}"
             )
         return int(units)
+
+    @property
+    def inverse(self) -> bool:
+        """Whether it is settled in its base currency."""
+        return self.contract == "inverse"
+
+    @property
+    def currency(self) -> str | None:
+        """The currency it is settled in: its money is counted in it."""
+        return self.base if self.inverse else self.quote
 
 
 class TobBatch(NamedTuple):

@@ -24,7 +24,7 @@ SIGNED = {"imbalance", "microprice", "return_1s", "return_5s", "return_30s", "re
 def columns(quotes, prints):
     tob = np.array(quotes, dtype=np.int64).reshape(-1, 5).T
     trades = np.array(prints, dtype=np.int64).reshape(-1, 4).T
-    return (tuple(np.ascontiguousarray(column) for column in tob),
+    return (tuple(np.ascontiguousarray(column) for column in tob[:5]),
             (*(np.ascontiguousarray(column) for column in trades[:3]), trades[3].astype(np.int8)))
 
 

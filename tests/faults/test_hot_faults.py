@@ -40,7 +40,7 @@ def make(folder: Path, count: int = 3_000) -> Catalog:
 def read(catalog: Catalog, hot: bool | HotCache) -> list[Any]:
     """All columns of both tables."""
     with catalog.select([X], hot=hot, prefetch=0) as market:
-        tables = [zip(*batches, strict=True) for batches in (market.tob(X), market.trades(X))]
+        tables = [zip(*(batch[:-1] for batch in batches), strict=True) for batches in (market.tob(X), market.trades(X))]
         return [np.concatenate(column).tolist() for table in tables for column in table]
 
 

@@ -25,6 +25,7 @@ FLOORS = {
 FORBIDDEN = {
     "formats": {"strategies", "backtest", "report", "testing", "synth", "cli", "cysim"},
     "store": {"strategies", "backtest", "report", "testing", "synth", "cli", "cysim"},
+    "portfolio": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "cli", "cysim"},
     "report": {"strategies", "backtest", "formats", "store", "testing", "synth", "cli", "cysim"},
     "synth": {"strategies", "backtest", "report", "testing", "store", "cli", "cysim"},
     "synthetic": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "cli"},

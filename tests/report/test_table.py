@@ -125,7 +125,7 @@ def test_a_mark_out_without_error_shows_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pnl", "shown"), [("0.00000123456", "0.00000123"), ("1234567.891", "1,234,567.89"), ("0", "0.00000")]
+    ("pnl", "shown"), [("0.000001234567", "0.0000012346"), ("1234567.891", "1,234,567.89"), ("0", "0.00000")]
 )
 def test_money_shows_six_digits(pnl: str, shown: str) -> None:
     parts = dict.fromkeys(("pnl_spread", "pnl_inventory", "hedge_cost", "fees", "liquidation_pnl", "max_drawdown"), "0")
@@ -161,3 +161,37 @@ def test_several_instruments_have_a_part_each() -> None:
 
 def test_lines_fit_a_narrow_terminal() -> None:
     assert max(map(len, render(document()).splitlines())) <= 84
+
+
+def test_fees_of_every_kind_are_told() -> None:
+    config = {"place_latency": 0, "cancel_latency": None, "maker_fee": "-0.5", "taker_fee": "2",
+              "maker_fee_qty": "0", "taker_fee_qty": "0.20", "taker_fee_flat": "-1", "fee_currency": "other"}
+    assert ("fees in bp: maker -0.5, taker 2 + 0.2 for each 1 of quantity + -1 a fill, amounts in the currency not of "
+            "settlement") in render(document(config=config))
+
+
+def totals(**changes: Any) -> dict[str, Any]:
+    shared = {f"{key}_total": "1.5" for key in
+              ("pnl", "pnl_spread", "pnl_inventory", "hedge_cost", "fees", "liquidation_pnl")}
+    names = ["A", "B"]
+    pnl = {"A": "-1.25", "B": "2.75"}
+    return document(instruments=names, pnl=pnl, **shared, report_currency="USD", **changes)
+
+
+def test_totals_over_instruments() -> None:
+    text = render(totals()).partition("total over all instruments")[2]
+    assert line(text, "PnL").split()[1:3] == ["1.50000", "USD;"]
+    assert "converted" not in text
+    text = render(totals(conversion={"paths": {"RUB": ["USD/RUB"], "USD": []}}))
+    assert "USD; converted at the last mids" in text
+    assert "unknown: no mid leads to USD" in render(totals() | {"pnl_total": None})
+    assert "unknown: choose a currency" in render(totals() | {"pnl_total": None, "report_currency": None})
+    assert "total" not in render(document())
+
+
+def test_the_risk_is_told_with_its_unit() -> None:
+    risk = {"mean": 0.0123456, "max": 1234.5, "currency": "USD", "power": 0.5}
+    assert line(render(document(risk=risk)), "risk").split(maxsplit=2)[1:] == [
+        "0.01235", "USD / sqrt(s), over time; largest 1,234"]
+    text = render(document(risk={**risk, "mean": None, "power": 1.0}))
+    assert line(text, "risk").split(maxsplit=2)[1:] == ["unknown", "power 1, over time; largest 1,234"]

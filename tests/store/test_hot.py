@@ -48,7 +48,7 @@ def rows(catalog: Catalog, **selection: Any) -> list[list[Any]]:
     with catalog.select([X], **selection) as market:
         batches = [*market.tob(X)], [*market.trades(X)]
         times = [[ts for batch in market.local_ts(table, X) for ts in batch.tolist()] for table in ("tob", "trades")]
-    return [*times, *(np.concatenate(column).tolist() for batch in batches for column in zip(*batch, strict=True))]
+    return [*times, *(np.concatenate(column).tolist() for batch in batches for column in zip(*(part[:-1] for part in batch), strict=True))]
 
 
 def cached(catalog: Catalog) -> list[Path]:

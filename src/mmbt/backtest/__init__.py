@@ -3,6 +3,7 @@
 from mmbt.backtest.config import PRESETS, BacktestConfig, FillRules
 from mmbt.backtest.results import RunDirectory, describe_run
 from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instruments, run_backtest
+from mmbt.backtest.totals import Totals
 
 __all__ = [
     "PRESETS",
@@ -11,6 +12,7 @@ __all__ = [
     "FillRules",
     "RunDirectory",
     "RunInterrupted",
+    "Totals",
     "chosen_instruments",
     "describe_run",
     "run_backtest",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mmbt.backtest.latency import Constant, FeedLatency, LatencyModel
+from mmbt.backtest.money import MoneyRules
 from mmbt.errors import UsageError, did_you_mean
-from mmbt.units import duration_ns, fee_rate
+from mmbt.units import duration_ns
 
 __all__ = ["PRESETS", "BacktestConfig", "FillRules"]
 
@@ -112,8 +112,8 @@ Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0, lt=2**62)]
 PositiveNs = Annotated[int, Field(gt=0, lt=2**62)]
 
 
-class BacktestConfig(BaseModel):
-    """Everything that decides a backtest's result beside the data and the strategy.
+class BacktestConfig(MoneyRules):
+    """Everything that decides a backtest's result beside the data and the strategy; fees and contracts: `MoneyRules`.
 
     Attributes
     ----------
@@ -128,8 +128,6 @@ class BacktestConfig(BaseModel):
         How long fills and outcomes take to the strategy.
     feed_latency
         How long quotes and prints take to the strategy; ``"local"``: until their times of receipt.
-    maker_fee, taker_fee
-        Basis points of the value traded, at most four decimals; negative is a rebate.
     session_gap
         Silence that ends a session, ns or text; None: sessions never end.
     ties
@@ -151,8 +149,6 @@ class BacktestConfig(BaseModel):
     cancel_latency: LatencyModel | None = None
     response_latency: LatencyModel = Constant(ns=0)
     feed_latency: FeedLatency = Constant(ns=0)
-    maker_fee: Decimal = Decimal(0)
-    taker_fee: Decimal = Decimal(0)
     session_gap: Annotated[PositiveNs | None, BeforeValidator(_session_gap)] = HOUR_NS
     ties: Literal["prints-first", "tob-first"] = "prints-first"
     equity_interval: Annotated[Duration, Field(ge=10**6)] = 10**9
@@ -167,16 +163,4 @@ class BacktestConfig(BaseModel):
             raise ValueError(f"named twice among traded and watched instruments: {', '.join(twice)}")
         if self.position and len(self.instruments) > 1:
             raise ValueError("a starting position needs exactly one traded instrument")
-        fee_rate(self.maker_fee)
-        fee_rate(self.taker_fee)
         return self
-
-    @property
-    def maker_rate(self) -> int:
-        """The maker fee in 1e-8 of the value traded."""
-        return fee_rate(self.maker_fee)
-
-    @property
-    def taker_rate(self) -> int:
-        """The taker fee in 1e-8 of the value traded."""
-        return fee_rate(self.taker_fee)

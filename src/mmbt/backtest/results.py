@@ -14,6 +14,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -93,7 +94,7 @@ class RunDirectory:
         self._tables = Tables(instruments)
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._waiting: dict[str, list[NDArray[np.void]]] = {}
-        self._manifest = {"id": path.name, **manifest}
+        self._manifest = {"id": path.name, **manifest, "instruments": [asdict(i) for i in instruments]}
         self._closed = False
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import cysim
 from mmbt.backtest.config import BacktestConfig
 from mmbt.backtest.sinks import MemorySink, Recording, Sink, tables_of
 from mmbt.backtest.tables import EXACT, money_unit
+from mmbt.backtest.totals import MONEY, Totals, decimal_text
+from mmbt.contracts import check_names
 from mmbt.errors import DataError, NumericError, StrategyError, UsageError, did_you_mean
 from mmbt.market import Instrument, MarketData
 from mmbt.strategies.base import HOOKS, Strategy
@@ -78,7 +79,7 @@ def run_backtest(
     Raises
     ------
     UsageError
-        For instruments the market does not have.
+        For instruments the market does not have, and currencies that nothing converts into the reporting one.
     DataError
         For impossible rows.
     StrategyError
@@ -91,11 +92,17 @@ def run_backtest(
     instruments = chosen_instruments(market, config)
     memory = MemorySink() if sink is None else None
     recording = Recording(instruments, memory if sink is None else sink)
-    simulator = _simulator(instruments, strategy, config)
+    totals = Totals(instruments, config)
+    try:
+        simulator = _simulator(instruments, strategy, config)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(str(error)) from error
     started = time.perf_counter()
 
     def result(complete: bool) -> BacktestResult:
-        summary = _summary(simulator, recording, instruments, strategy, config, time.perf_counter() - started)
+        summary = _summary(simulator, recording, instruments, strategy, config, totals, time.perf_counter() - started)
+        if complete and config.risk_grid is not None:
+            summary["risk"] = totals.risk(market)
         tables = {} if memory is None else tables_of(memory, instruments)
         return BacktestResult(summary, recording.result_hash, complete, **tables)
 
@@ -118,19 +125,25 @@ def run_backtest(
 
 
 def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instrument]:
-    """The traded and watched instruments in the engine's order: by the UTF-8 bytes of their names.
+    """The traded and watched instruments, on the terms this run states, in the engine's order: by the UTF-8 bytes of
+    their names.
 
     Raises
     ------
     UsageError
-        For a name the market does not have.
+        For a name the market does not have, or an inverse contract whose money cannot be counted.
     """
     known = {instrument.name: instrument for instrument in market.instruments}
     for name in config.instruments + config.watch:
         if name not in known:
             raise UsageError(f"the data have no instrument {name!r}{did_you_mean(name, known) or '.'} "
                              f"They have: {', '.join(sorted(known))}")
-    return sorted((known[name] for name in config.instruments + config.watch), key=lambda i: i.name.encode())
+    names = config.instruments + config.watch
+    check_names((config.contract, config.multiplier, config.currencies), names)
+    chosen = sorted((config.terms(name).applied(known[name]) for name in names), key=lambda i: i.name.encode())
+    for instrument in chosen:
+        money_unit(instrument)  # refuses what its money cannot be counted in
+    return chosen
 
 
 def _simulator(instruments: list[Instrument], strategy: Strategy, config: BacktestConfig) -> cysim.Simulator:
@@ -140,6 +153,7 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
              config.position if i.name in config.instruments else 0)
             for i in instruments
         ],
+        inverse={i.name for i in instruments if i.inverse},
         cross_touch=config.fills.cross == "touch",
         trade_touch=config.fills.trade == "touch",
         ignore_aggressor=config.fills.aggressor == "ignore",
@@ -148,6 +162,9 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         power=config.fills.power,
         maker_rate=config.maker_rate,
         taker_rate=config.taker_rate,
+        maker_amounts=(config.maker_fee_qty, config.maker_fee_flat),
+        taker_amounts=(config.taker_fee_qty, config.taker_fee_flat),
+        other_currency=config.fee_currency == "other",
         **_latencies(config),
         session_gap=config.session_gap,
         interval=strategy.interval_ns,
@@ -192,6 +209,7 @@ def _summary(
     instruments: list[Instrument],
     strategy: Strategy,
     config: BacktestConfig,
+    totals: Totals,
     wall_s: float,
 ) -> dict[str, Any]:
     run = simulator.summary()
@@ -203,7 +221,10 @@ def _summary(
         return values if len(values) > 1 else next(iter(values.values()))
 
     def money(name: str) -> Any:
-        return each({key: _decimal(account[name], account["money_unit"]) for key, account in accounts.items()})
+        return each({
+            key: None if account[name] is None else decimal_text(EXACT.multiply(account[name], account["money_unit"]))
+            for key, account in accounts.items()
+        })
 
     events = run["tob_events"] + run["trade_events"]
     return {
@@ -229,23 +250,19 @@ def _summary(
         "too_late": run["too_late"],
         "position_lots": each({name: account["position"] for name, account in accounts.items()}),
         "mid_stale": each({name: account["stale"] for name, account in accounts.items()}),
-        "pnl": money("pnl"),
-        "pnl_spread": money("spread"),
-        "pnl_inventory": money("inventory"),
-        "hedge_cost": money("hedge_cost"),
-        "fees": money("fees"),
-        "liquidation_pnl": money("liquidation_pnl"),
-        "currency": each({i.name: i.quote for i in traded}),
-        "contract": each({i.name: i.contract or "linear (not declared)" for i in traded}),
+        **{name: money(key) for name, key in MONEY.items()},
+        "currency": each({i.name: i.currency for i in traded}),
+        "contract": each({i.name: _contract(i, config) for i in traded}),
+        "multiplier": each({i.name: i.multiplier for i in traded}),
+        **totals.summary(accounts, run["mids"]),
         "decisions": run["decisions"],
         "complete": run["ended"],
     }
 
 
-def _decimal(units: int | None, unit: Decimal) -> str | None:
-    if units is None:
-        return None
-    return f"{EXACT.multiply(units, unit).normalize(EXACT):f}"
+def _contract(instrument: Instrument, config: BacktestConfig) -> str:
+    stated = " (stated for this run)" if config.terms(instrument.name).contract else ""
+    return (instrument.contract or "linear (not declared)") + stated
 
 
 def peak_rss_mb() -> float:

@@ -1,7 +1,7 @@
 """The engine's recorded rows as Arrow tables with exact money.
 
 A run's tables have fixed schemas (docs: results): prices in ticks, quantities in lots, mids doubled in half
-ticks so that they are whole, money as decimals in the instruments' quote currencies.
+ticks so that they are whole, money as decimals in the currencies the instruments are settled in.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cysim import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
+from mmbt.errors import UsageError
 from mmbt.market import Instrument
 
 __all__ = ["EXACT", "FILL_REASONS", "Tables", "money_unit", "rows_from"]
 
 EXACT = Context(prec=80)  # keeps every digit of 128-bit money
+PLACES = 38  # of Arrow's decimals
 
 FILL_REASONS = ("cross", "trade", "taker", "client")
 PURPOSES = ("quote", "client", "hedge")
@@ -38,9 +40,29 @@ def rows_from(kind: str, raw: bytes) -> NDArray[np.void]:
 
 
 def money_unit(instrument: Instrument) -> Decimal:
-    """The value of one unit of engine money: price_unit x lot x multiplier x 1e-8, in the quote currency."""
-    value = EXACT.multiply(Decimal(instrument.price_unit), Decimal(instrument.lot_size))
-    return EXACT.multiply(EXACT.multiply(value, Decimal(instrument.multiplier)), Decimal("1e-8"))
+    """The value of one unit of engine money, in the currency of settlement.
+
+    It is price_unit x lot x multiplier x 1e-8, of an inverse contract lot x multiplier / price_unit x 1e-20.
+
+    Raises
+    ------
+    UsageError
+        When 1 / price_unit of an inverse contract is no decimal number, or the unit has too many decimal places.
+    """
+    price = Decimal(instrument.price_unit)
+    lots = EXACT.multiply(Decimal(instrument.lot_size), Decimal(instrument.multiplier))
+    if instrument.inverse:
+        value = EXACT.divide(lots, price)
+        if EXACT.multiply(value, price) != lots:
+            raise UsageError(f"{instrument.name}: money of an inverse contract counts 1 / price unit, and 1 / {price} "
+                             "is no decimal number: convert with a price unit of 1, 2 or 5 x 10^-k")
+        unit = EXACT.multiply(value, Decimal("1e-20"))
+    else:
+        unit = EXACT.multiply(EXACT.multiply(price, lots), Decimal("1e-8"))
+    if -_exponent(unit) > PLACES:
+        raise UsageError(f"{instrument.name}: a price unit of {price}, a lot of {instrument.lot_size} and a multiplier "
+                         f"of {instrument.multiplier} are too fine together: money has at most {PLACES} decimal places")
+    return unit
 
 
 class Tables:

@@ -12,7 +12,8 @@ from click.core import ParameterSource
 
 from mmbt import __version__
 from mmbt.cli.app import command
-from mmbt.cli.options import BASIS_POINTS, DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, checked, find_store
+from mmbt.cli.money import money_options, money_rules
+from mmbt.cli.options import DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, checked, find_store
 from mmbt.cli.output import Document, emit_text, note, progress, safe
 from mmbt.errors import INTERRUPTED, StrategyError, UsageError
 
@@ -37,6 +38,7 @@ def _stray(word: str) -> str:
     mmbt backtest --strategy fixed-spread -S half_spread_ticks=2 -S size=1 -S interval=100ms
     mmbt backtest --strategy my_maker.py:MyMaker --data store --instrument BTC/USD_T+0 --dates 2022-09-20..2022-09-21
     mmbt backtest --strategy linear-skew --fills conservative,cross=touch --latency 5ms --maker-fee -0.5 --taker-fee 4
+    mmbt backtest --strategy linear-skew --contract inverse --multiplier 100 --taker-fee 5 --taker-fee-flat 0.0001
     mmbt backtest --strategy linear-skew --json > result.json
     """,
     hint=_stray,
@@ -91,16 +93,7 @@ def _stray(word: str) -> str:
     show_default=True,
     help="From a quote or print to the strategy; local for the times of receipt in the store.",
 )
-@click.option(
-    "--maker-fee",
-    type=BASIS_POINTS,
-    default="0",
-    show_default=True,
-    help="Fee of resting fills in basis points; a rebate is negative.",
-)
-@click.option(
-    "--taker-fee", type=BASIS_POINTS, default="0", show_default=True, help="Fee of taker fills in basis points."
-)
+@money_options
 @click.option(
     "--session-gap",
     type=GAP,
@@ -168,7 +161,7 @@ def backtest(
     catalog = open_store(find_store(data))
     traded = instruments or (catalog.default_instrument(),)
     days = None if dates is None else (_iso(dates[0]), _iso(dates[1]))
-    config = _config(traded, watch, fills, rules)
+    config = _config(traded, watch, fills, money_rules(rules))
     cache = HotCache(catalog.root, warn=note) if hot else False
     local = config.feed_latency == "local"
     with catalog.select([*traded, *watch], days, start, end, local=local, hot=cache) as market:
@@ -179,11 +172,12 @@ def backtest(
 def _replay(
     market: StoreMarket, maker: Strategy, config: BacktestConfig, name: str, out: str | None, inputs: dict[str, Any]
 ) -> Document:
-    from mmbt.backtest import RunDirectory, RunInterrupted, chosen_instruments, describe_run, run_backtest
+    from mmbt.backtest import RunDirectory, RunInterrupted, Totals, chosen_instruments, describe_run, run_backtest
     from mmbt.cli.rundir import measured, run_path
     from mmbt.report.table import render
 
     chosen = chosen_instruments(market, config)
+    Totals(chosen, config)  # a currency that nothing leads to shows before anything is written
     total = sum(market.rows(table, instrument.name) for instrument in chosen for table in ("tob", "trades"))
     clocks = {} if market.clocks is None else {"clocks": market.clocks}
     path = run_path(out, name.rpartition(":")[2])

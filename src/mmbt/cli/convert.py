@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbt.cli.app import command
+from mmbt.cli.money import by_instrument, contract_options
 from mmbt.cli.options import DEFAULT_STORE, DURATION, checked, default_store, find_input
 from mmbt.cli.output import Document, emit, progress, safe
 from mmbt.errors import UsageError
@@ -24,6 +25,7 @@ __all__ = ["convert"]
     mmbt convert raw-data
     mmbt convert tob_2022-09-21.csv.gz trade_2022-09-21.csv.gz --out my-store
     mmbt convert captures --dry-run
+    mmbt convert perpetuals --contract BTC/USD=inverse --multiplier BTC/USD=100
     mmbt convert dump.csv --mapping columns.toml --tz Europe/Moscow --tick-size BTC/USD=0.5
     """,
 )
@@ -90,6 +92,7 @@ __all__ = ["convert"]
     "--price-unit", metavar="[I=]N", multiple=True, help="State the unit of stored prices.  [default: inferred]"
 )
 @click.option("--lot-size", metavar="[I=]N", multiple=True, help="State the lot.  [default: inferred]")
+@contract_options("[default: not declared]")
 def convert(
     sources: tuple[str, ...],
     out: str | None,
@@ -97,6 +100,9 @@ def convert(
     tick_size: tuple[str, ...],
     price_unit: tuple[str, ...],
     lot_size: tuple[str, ...],
+    contract: tuple[str, ...],
+    multiplier: tuple[str, ...],
+    currencies: tuple[str, ...],
     crossed: str,
     dedup: str,
     max_disorder: int,
@@ -126,9 +132,12 @@ def convert(
         dedup=dedup,
         max_disorder=max_disorder,
         dry_run=dry_run,
-        tick_size=_units(tick_size, "--tick-size"),
-        price_unit=_units(price_unit, "--price-unit"),
-        lot_size=_units(lot_size, "--lot-size"),
+        tick_size=by_instrument(tick_size, "--tick-size"),
+        price_unit=by_instrument(price_unit, "--price-unit"),
+        lot_size=by_instrument(lot_size, "--lot-size"),
+        contract=by_instrument(contract, "--contract"),
+        multiplier=by_instrument(multiplier, "--multiplier"),
+        currencies=by_instrument(currencies, "--currencies"),
         read=checked(ReadOptions, **reading),
     )
     with progress("reading", "rows") as bar:
@@ -139,16 +148,6 @@ def convert(
             lambda stage, done, total, rows: bar.update(done, total, rows, "reading" if stage == "read" else "writing"),
         )
     return Document(report.to_dict(), lambda: _show(report))
-
-
-def _units(texts: tuple[str, ...], flag: str) -> dict[str, str]:
-    """Units by instrument; one that names no instrument stands for all others."""
-    units: dict[str, str] = {}
-    for text in texts:
-        name, _, unit = text.rpartition("=")
-        if units.setdefault(name or "*", unit) != unit:
-            raise UsageError(f"{flag} is given twice for {name or 'all instruments'!r}")
-    return units
 
 
 def _show(report: ConvertReport) -> None:
@@ -172,6 +171,9 @@ def _show(report: ConvertReport) -> None:
     for title in ("tick", "lot", "quotes", "trades"):
         instruments.add_column(title, justify="right")
     instruments.add_column("days")
+    declared = any(row["contract"] for row in report.instruments)
+    if declared:
+        instruments.add_column("contract")
     for row in report.instruments:
         instruments.add_row(
             safe(row["instrument"]),
@@ -180,6 +182,7 @@ def _show(report: ConvertReport) -> None:
             f"{row['tob_rows']:,}",
             f"{row['trade_rows']:,}",
             _days(row["first_ts"], row["last_ts"]),
+            *([_contract(row)] if declared else []),
         )
     emit(files, "", instruments, "")
     emit(
@@ -196,6 +199,12 @@ def _show(report: ConvertReport) -> None:
     if report.quarantined:
         emit(f"The rows in quarantine, each with its reason, lie in {safe(report.store)}/quarantine.")
     emit(f"{'Nothing was written to' if report.dry_run else 'The store is'} {safe(report.store)}.")
+
+
+def _contract(row: dict[str, Any]) -> str:
+    if row["contract"] is None:
+        return "not declared"
+    return f"{row['contract']}" + (f" x {row['multiplier']}" if row["multiplier"] != "1" else "")
 
 
 def _days(first_ts: int | None, last_ts: int | None) -> str:

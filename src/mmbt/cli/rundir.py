@@ -56,7 +56,8 @@ def measured(path: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 
     span = (summary["first_ts"] or 0, summary["last_ts"] or 0)
     fills, orders, equity = (_batches(path / f"{kind}.parquet", columns) for kind, columns in _COLUMNS.items())
-    return {"run": str(path), **summary, **measure(fills, orders, equity, summary["instruments"], span)}
+    measures = measure(fills, orders, equity, summary["instruments"], span, summary.get("risk"))
+    return {"run": str(path), **summary, **measures}
 
 
 def _batches(path: Path, columns: list[str]) -> Iterator[Any]:

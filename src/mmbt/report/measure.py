@@ -6,13 +6,14 @@ The tables are Arrow's, as the run directory holds them; what is measured is def
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmbt.report.metrics import HORIZONS, Drawdown, Labels, MarkOuts, PositionUse, Quoting, block_length
+from mmbt.report.risk import RiskUse
 
 __all__ = ["RESTING", "measure"]
 
@@ -28,6 +29,7 @@ def measure(
     equity: Iterable[Any],
     instruments: Sequence[str],
     span: tuple[int, int],
+    risk: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The measures of a run.
 
@@ -39,12 +41,14 @@ def measure(
         The traded instruments.
     span
         Times in ns of the run's first and last event.
+    risk
+        `omega` over `instruments`, and `power`; None leaves the portfolio's risk out.
 
     Returns
     -------
     dict
         `order_outcomes`, `fill_ratio`, `markouts`, `markouts_by_reason`, `max_drawdown` and `position_use` (plain with
-        one instrument, by name with several), and `markout_block_s`.
+        one instrument, by name with several), `markout_block_s`, and `risk` if asked for.
     """
     block_ns = block_length(span[1] - span[0])
     found = {name: _Measures(span[0], block_ns) for name in instruments}
@@ -52,14 +56,18 @@ def measure(
         _split(batch, found, _Measures.add_fills)
     for batch in orders:
         _split(batch, found, _Measures.add_orders)
+    use = None if risk is None else RiskUse(risk["omega"], risk["power"])
     for batch in equity:
         _split(batch, found, _Measures.add_equity)
+        if use is not None:
+            use.add(_numbers(batch, "ts"), _places(batch, instruments), _numbers(batch, "position"))
     results = {name: measures.result() for name, measures in found.items()}
     first = next(iter(results.values()))
     shaped = (
         first if len(results) == 1 else {key: {name: result[key] for name, result in results.items()} for key in first}
     )
-    return {**shaped, "markout_block_s": block_ns / 1e9}
+    portfolio = {} if use is None or risk is None else {"risk": {**use.result(), **risk}}
+    return {**shaped, "markout_block_s": block_ns / 1e9, **portfolio}
 
 
 class _Measures:
@@ -104,7 +112,7 @@ class _Measures:
             "fill_ratio": self._quoting.fill_ratio(),
             "markouts": self._resting.result(),
             "markouts_by_reason": {name: found.result() for name, found in self._markouts.items() if self._fills[name]},
-            "max_drawdown": str(self._drawdown.result()) if self._drawdown else "0",
+            "max_drawdown": f"{self._drawdown.result():f}" if self._drawdown else "0",
             "position_use": self._position.result(),
         }
 
@@ -147,6 +155,13 @@ def _labels(batch: Any, name: str) -> Labels:
     names = column.dictionary.to_pylist()
     codes = _values(column.indices, f"<i{column.indices.type.bit_width // 8}").astype(np.int64)
     return Labels(np.where(_known(column.indices), codes, len(names)), [*names, ""])
+
+
+def _places(batch: Any, instruments: Sequence[str]) -> NDArray[np.int64]:
+    """Where in `instruments` each row's instrument stands."""
+    labels = _labels(batch, "instrument")
+    place = {name: index for index, name in enumerate(instruments)}
+    return np.array([place.get(name, -1) for name in labels.names], np.int64)[labels.codes]
 
 
 def _numbers(batch: Any, name: str) -> NDArray[np.int64]:

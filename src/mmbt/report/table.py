@@ -31,6 +31,7 @@ def render(document: Mapping[str, Any]) -> str:
     for name in names:
         own = document if len(names) == 1 else {key: _own(value, name, names) for key, value in document.items()}
         lines += ["", *([name] if len(names) > 1 else []), *_money(own), *_trading(own), *_markouts(own)]
+    lines += _portfolio(document, len(names))
     lines += ["", *_text("result hash", document.get("result_hash")), *_text("results", document.get("run"))]
     return "\n".join(lines)
 
@@ -54,12 +55,10 @@ def _setting(document: Mapping[str, Any]) -> Iterator[str]:
     if rules := document.get("fill_rules"):
         yield f"fills {rules}"
     if config := document.get("config"):
-        latency = f"latency {', '.join(_latencies(config))}"
-        fees = f"fees in bp: maker {config['maker_fee']}, taker {config['taker_fee']}"
+        latency, fees = f"latency {', '.join(_latencies(config))}", _fees(config)
         yield from [f"{latency}; {fees}"] if len(latency) + len(fees) < 79 else [latency, fees]
     yield from _clocks(document.get("clocks") or ())
-    if "not declared" in str(document.get("contract")):
-        yield "contract type not declared: valued as linear"
+    yield from _contracts(document)
     if not document.get("complete", True):
         yield "INCOMPLETE: the run did not reach the end of its data"
 
@@ -100,6 +99,31 @@ def _clocks(days: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         if missing:
             told.append(f"{missing:,} rows have none and are seen at their exchange time")
         yield f"local times of {name}: {'; '.join(told) or 'as they stand'}"
+
+
+def _fees(config: Mapping[str, Any]) -> str:
+    """Both fees in a line: basis points alone as numbers, amounts beside them in words."""
+    parts = {who: [] for who in ("maker", "taker")}  # type: dict[str, list[str]]
+    for who, said in parts.items():
+        for key, what in ((f"{who}_fee_qty", "for each 1 of quantity"), (f"{who}_fee_flat", "a fill")):
+            if (amount := Decimal(str(config.get(key, 0)))) != 0:
+                said.append(f" + {amount.normalize():f} {what}")
+    text = ", ".join(f"{who} {config[f'{who}_fee']}{''.join(said)}" for who, said in parts.items())
+    other = any(parts.values()) and config.get("fee_currency") == "other"
+    return f"fees in bp: {text}" + (", amounts in the currency not of settlement" if other else "")
+
+
+def _contracts(document: Mapping[str, Any]) -> Iterator[str]:
+    if "not declared" in str(document.get("contract")):
+        yield "contract type not declared: valued as linear"
+    config = document.get("config") or {}
+    stated = [
+        f"{key} {'' if name == '*' else name + '='}{value}"
+        for key in ("contract", "multiplier", "currencies")
+        for name, value in (config.get(key) or {}).items()
+    ]
+    if stated:
+        yield f"stated for this run, over what the store says: {', '.join(stated)}"
 
 
 def _span(ns: int) -> str:
@@ -154,10 +178,30 @@ def _money(own: Mapping[str, Any]) -> Iterator[str]:
         yield "marked at a stale mid: the last book was crossed or lacked a side"
 
 
+def _portfolio(document: Mapping[str, Any], instruments: int) -> list[str]:
+    """Totals over instruments and the risk, where there is something to say beside the one account."""
+    currency = document.get("report_currency")
+    totals = {key: document[f"{key}_total"] for key in _MONEY if f"{key}_total" in document}
+    converted = any((document.get("conversion") or {"paths": {}})["paths"].values())
+    lines: list[str] = []
+    if instruments > 1 and "pnl" in totals and totals["pnl"] is None:
+        lines += _text("total", "unknown: choose a currency with --report-currency" if currency is None else
+                       f"unknown: no mid leads to {currency}")
+    elif totals and (instruments > 1 or converted):
+        note = f"{currency}; converted at the last mids" if converted else currency or ""
+        lines += ["total over all instruments"] if instruments > 1 else ["in the reporting currency"]
+        lines += _money({**totals, "currency": note})
+    if risk := document.get("risk"):
+        mean = "unknown" if risk["mean"] is None else f"{risk['mean']:,.4g}"
+        unit = f"{risk['currency'] or ''} / sqrt(s)".strip() if risk["power"] == 0.5 else f"power {risk['power']:g}"
+        lines += _pair("risk", mean, f"{unit}, over time; largest {risk['max']:,.4g}")
+    return ["", *lines] if lines else []
+
+
 def _places(values: Iterable[Any]) -> int:
-    """Decimal places that show six digits of the largest amount: at least 2, at most 8."""
+    """Decimal places that show six digits of the largest amount: at least 2, at most 10."""
     largest = max((abs(Decimal(str(value))) for value in values if value is not None), default=Decimal(0))
-    return 2 if largest == 0 else min(8, max(2, 5 - largest.adjusted()))
+    return 2 if largest == 0 else min(10, max(2, 5 - largest.adjusted()))
 
 
 def _trading(own: Mapping[str, Any]) -> Iterator[str]:

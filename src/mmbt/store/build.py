@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from mmbt.contracts import Terms
 from mmbt.store.files import io_errors
 from mmbt.store.infer import GivenUnits, Grid, Grids, Units
 from mmbt.store.ingest import Ingest
 from mmbt.store.manifest import InstrumentEntry, Manifest, Partition, Source
 from mmbt.store.merge import Run, merged, without_duplicates
-from mmbt.store.names import encode, printable
+from mmbt.store.names import encode, parse_name, printable
 from mmbt.store.partition import Written, write_partition
 from mmbt.store.provenance import decode_runs
 from mmbt.store.rows import Int64s, Rows, in_units
@@ -42,6 +43,7 @@ class Builder:
     old: Manifest
     ingest: Ingest
     given: Callable[[str], GivenUnits]
+    terms: Callable[[str], Terms]  # stated of contracts
     dedup: bool
     dry_run: bool
     progress: Callable[[int, int], None]  # rows done, rows in all
@@ -60,9 +62,7 @@ class Builder:
             grids = self.ingest.grids.get(name, Grids()).joined(before.grids if before else Grids())
             given = self.given(name)
             units = grids.units(printable(name), given)
-            entries[name] = InstrumentEntry(
-                units, grids, given, "", before.contract if before else None, before.multiplier if before else "1"
-            )
+            entries[name] = self._instrument(name, before, InstrumentEntry(units, grids, given, ""))
         todo = {
             place
             for place in existing
@@ -84,15 +84,19 @@ class Builder:
             parts_of[partition.instrument].append(partition)
         for name, entry in entries.items():
             parts = parts_of[name]
-            instruments[name] = InstrumentEntry(
-                entry.units,
-                entry.grids,
-                entry.given,
-                _instrument_hash(entry.units, parts),
-                entry.contract,
-                entry.multiplier,
-            )
+            instruments[name] = replace(entry, content_hash=_instrument_hash(entry.units, parts))
         return Manifest(converter, instruments, self._sources, tuple(made.values()))
+
+    def _instrument(self, name: str, before: InstrumentEntry | None, entry: InstrumentEntry) -> InstrumentEntry:
+        """The entry with what was stated of the contract, now or before, or else with what the name says."""
+        parts = parse_name(name)
+        was = before or InstrumentEntry(entry.units, entry.grids, entry.given, "", base=parts.base, quote=parts.quote)
+        terms = self.terms(name)
+        base, quote = terms.currencies.split("/") if terms.currencies else (was.base, was.quote)
+        contract, multiplier = terms.contract or was.contract, terms.multiplier or was.multiplier
+        if before and before.contract and contract != before.contract:
+            self.notes.append(f"{printable(name)}: the contract was {before.contract} and is now {contract}")
+        return replace(entry, contract=contract, multiplier=multiplier, base=base, quote=quote)
 
     def _runs(
         self, place: _Place, units: Units, existing: Partition | None, by_source: dict[int, list[Piece]]

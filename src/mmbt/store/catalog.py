@@ -16,7 +16,7 @@ from mmbt.store.hotcache import HotCache
 from mmbt.store.hotmarket import HotMarket
 from mmbt.store.manifest import MANIFEST, InstrumentEntry, Manifest, Partition
 from mmbt.store.market import StoreMarket
-from mmbt.store.names import parse_name, printable
+from mmbt.store.names import printable
 from mmbt.store.stored import day_clocks, verify
 
 __all__ = ["Catalog", "InstrumentSummary", "open_store"]
@@ -120,14 +120,13 @@ class Catalog:
                 f"{printable(name)} has prints but no quotes, so its tick size is unknown: convert its quotes, or "
                 f"give --tick-size {printable(name)}=SIZE to convert"
             )
-        parts = parse_name(name)
         return Instrument(
             name,
             entry.units.tick_size,
             entry.units.price_unit,
             entry.units.lot_size,
-            parts.base,
-            parts.quote,
+            entry.base,
+            entry.quote,
             entry.contract,
             entry.multiplier,
         )

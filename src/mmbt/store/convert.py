@@ -21,6 +21,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from mmbt.contracts import EVERY, Terms, check_names, terms_of
 from mmbt.errors import UsageError, did_you_mean
 from mmbt.formats import RawFormat, ReadOptions
 from mmbt.store.build import Builder
@@ -62,6 +63,12 @@ class ConvertOptions(BaseModel):
     """Price unit by instrument, likewise."""
     lot_size: Mapping[str, str] = Field(default_factory=dict)
     """Lot size by instrument, likewise."""
+    contract: Mapping[str, str] = Field(default_factory=dict)
+    """spot, linear or inverse, by instrument; `*` stands for all others of the files."""
+    multiplier: Mapping[str, str] = Field(default_factory=dict)
+    """What one of quantity stands for, by instrument, likewise."""
+    currencies: Mapping[str, str] = Field(default_factory=dict)
+    """Currencies as BASE/QUOTE by instrument, likewise, where they are not those of the name."""
     dry_run: bool = False
     """Do everything but write the store."""
     read: ReadOptions = Field(default_factory=ReadOptions)
@@ -77,6 +84,10 @@ class ConvertOptions(BaseModel):
         return GivenUnits(
             *(units.get(name, units.get("*")) for units in (self.tick_size, self.price_unit, self.lot_size))
         )
+
+    def terms(self, name: str) -> Terms:
+        """What is stated of an instrument's contract."""
+        return terms_of(name, self.contract, self.multiplier, self.currencies)
 
 
 def convert(
@@ -117,6 +128,8 @@ def convert(
     options = options or ConvertOptions()
     for name in {*options.tick_size, *options.price_unit, *options.lot_size}:
         options.given(name)  # mistakes show before any work
+    for name in {*options.contract, *options.multiplier, *options.currencies}:
+        options.terms(name)
     root = Path(out)
     files = find_sources(sources, options.format, options.read)
     with ExitStack() as stack:
@@ -144,7 +157,7 @@ def _convert(
     spill = Spill(temp / "spill")
     try:
         ingest = Ingest(spill, Rules(options.crossed, options.max_disorder), given, temp / QUARANTINE)
-        entries = _read(files, old, ingest, options, progress)
+        entries, skipped = _read(files, old, ingest, options, progress)
         spill.flush()
         names = {name for name, _, _ in ingest.pieces}
         stated = {
@@ -155,12 +168,18 @@ def _convert(
             raise UsageError(
                 f"a unit is given for {printable(name)!r}, which is in none of the files{did_you_mean(name, known)}"
             )
+        terms = (options.contract, options.multiplier, options.currencies)
+        check_names(terms, names | set(old.instruments))
+        stated |= {name for term in terms for name in term if name != EVERY}
+        if any(EVERY in term for term in terms):
+            stated |= {p.instrument for p in old.partitions if skipped.intersection(p.sources)}
         builder = Builder(
             root,
             temp,
             old,
             ingest,
             given,
+            options.terms,
             options.dedup == "exact",
             options.dry_run,
             lambda done, total: progress("write", done, total, ingest.rows),
@@ -180,7 +199,8 @@ def _convert(
 
 def _read(
     files: list[tuple[Path, RawFormat]], old: Manifest, ingest: Ingest, options: ConvertOptions, progress: Progress
-) -> list[dict[str, object]]:
+) -> tuple[list[dict[str, object]], set[str]]:
+    """What is told of each file; and which sources were in the store already."""
     stored, heads = recognised([file for file, _ in files], old.sources, options.read)
     sizes = {file: file.stat().st_size for file, _ in files}
     total = sum(sizes.values())
@@ -197,7 +217,7 @@ def _read(
         entries.append(file_entry(str(file), source, file in stored))
         before += sizes[file]
         progress("read", before, total, ingest.rows)
-    return entries
+    return entries, {source.content_sha256 for source in stored.values()}
 
 
 def _report(

@@ -84,6 +84,8 @@ class InstrumentEntry:
     content_hash: str
     contract: str | None = None  # None: not declared, valued as linear
     multiplier: str = "1"
+    base: str | None = None
+    quote: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,9 @@ def _instrument_json(name: str, entry: InstrumentEntry) -> dict[str, Any]:
     grids = {key: str(getattr(entry.grids, key)) for key in ("quotes", "prints", "quantities")}
     return {
         **asdict(entry.units),
-        **parse_name(name)._asdict(),
+        "base": entry.base,
+        "quote": entry.quote,
+        "settlement": parse_name(name).settlement,
         "contract": entry.contract,
         "multiplier": entry.multiplier,
         "content_hash": entry.content_hash,
@@ -206,4 +210,6 @@ def _instrument(body: dict[str, Any]) -> InstrumentEntry:
         body["content_hash"],
         body["contract"],
         body["multiplier"],
+        body["base"],
+        body["quote"],
     )

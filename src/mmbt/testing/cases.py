@@ -29,8 +29,8 @@ TIMED_INTERVALS = (STEP, 5 * STEP, 25 * STEP, 70 * STEP + 1)
 
 # Families that are drawn, each from a stream of its own: what a seed draws beside them stays the same.
 QUEUES = True
-CONTRACTS = False
-FEES_BY_SIZE = False
+CONTRACTS = True
+FEES_BY_SIZE = True
 POWERS = (2.0, 2.0, 1.0, 0.5, 3.0, 20.0)
 AMOUNTS = ("0", "0", "0.5", "-0.25", "0.00012345", "-0.00000001", "3")
 
