@@ -349,6 +349,17 @@ def test_a_damaged_store_is_told(inside: Path, project: Path, capsys: pytest.Cap
     assert victim.name in capsys.readouterr().err
 
 
+def test_native_code_that_cannot_be_imported_is_the_strategys_error(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.py").write_text(
+        "from mmbt import Strategy\n\n\nclass Mine(Strategy):\n    def native(self):\n        import no_such_module\n",
+        encoding="utf-8",
+    )
+    assert main([*MINE]) == 5
+    assert "Mine.native raised ModuleNotFoundError: No module named 'no_such_module'" in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_happened(inside: Path) -> None:
     # short naps: a signal that comes just before a long sleep begins would be answered only after it
     naps = "import time; print('now', flush=True); [time.sleep(0.05) for _ in range(1200)]"

@@ -106,9 +106,10 @@ def run_backtest(
         tables = {} if memory is None else tables_of(memory, instruments)
         return BacktestResult(summary, recording.result_hash, complete, **tables)
 
+    native = _native_code(strategy)
     hooks = {name: getattr(strategy, name) for name in HOOKS if type(strategy).overrides(name)}
     try:
-        simulator.run(hooks, _feeder(market), recording, strategy.native(), progress)
+        simulator.run(hooks, _feeder(market), recording, native, progress)
     except KeyboardInterrupt:
         raise RunInterrupted(result(False)) from None
     except Exception as error:
@@ -194,6 +195,13 @@ def _feeder(market: MarketData) -> Callable[[str, str], Any]:
         return next(open_tables[key], None)
 
     return feed
+
+
+def _native_code(strategy: Strategy) -> cysim.NativeStrategy | None:
+    try:
+        return strategy.native()
+    except Exception as error:  # the strategy's own, an import of its compiled module above all
+        raise StrategyError(f"{type(strategy).__name__}.native raised {type(error).__name__}: {error}") from error
 
 
 def _blame(simulator: cysim.Simulator, strategy: Strategy, error: Exception) -> str:
