@@ -23,7 +23,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "build" / "mutants"
 TESTS = ("tests/law", "tests/cysim", "tests/differential", "tests/properties")
-COPIED = ("cysim", "src", "tests", "setup.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
+COPIED = ("cysim", "src", "tests", "docs", "setup.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md")
 TEST_SECONDS = 600
 
 
