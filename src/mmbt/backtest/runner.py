@@ -97,6 +97,7 @@ def run_backtest(
         simulator = _simulator(instruments, strategy, config)
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
+    native = _native_code(strategy)
     started = time.perf_counter()
 
     def result(complete: bool) -> BacktestResult:
@@ -108,7 +109,7 @@ def run_backtest(
 
     hooks = {name: getattr(strategy, name) for name in HOOKS if type(strategy).overrides(name)}
     try:
-        simulator.run(hooks, _feeder(market), recording, strategy.native(), progress)
+        simulator.run(hooks, _feeder(market), recording, native, progress)
     except KeyboardInterrupt:
         raise RunInterrupted(result(False)) from None
     except Exception as error:
@@ -171,6 +172,16 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         equity_interval=config.equity_interval,
         quotes_first=config.ties == "tob-first",
     )
+
+
+def _native_code(strategy: Strategy) -> cysim.NativeStrategy | None:
+    try:
+        native = strategy.native()
+        if native is not None and not isinstance(native, cysim.NativeStrategy):
+            raise TypeError(f"it must return a NativeStrategy or None, not {native!r}")
+    except Exception as error:
+        raise StrategyError(f"{type(strategy).__name__}.native raised {type(error).__name__}: {error}") from error
+    return native
 
 
 def _latencies(config: BacktestConfig) -> dict[str, Any]:
