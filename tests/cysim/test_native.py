@@ -139,8 +139,9 @@ class Busy(Strategy):
 
     def on_order(self, ctx, order):
         self.look(ctx, 5)
-        late = {"cancel": 9, "replace": 10} if order.status in ("too_late", "unknown") else {}
-        self.see(order.id, STATUSES.index(order.status), late.get(order.reason, 0) or STATUS_REASONS.index(order.reason))
+        late = order.status in ("too_late", "unknown")
+        reason = ("cancel", "replace").index(order.reason) + 9 if late else STATUS_REASONS.index(order.reason)
+        self.see(order.id, STATUSES.index(order.status), reason)
         self.see(order.px, order.qty, order.remaining, order.side)
         self.act(ctx, 6)
 
@@ -192,7 +193,8 @@ SLIPS = [
 
 @pytest.mark.parametrize(("slip", "kind", "message"), SLIPS)
 def test_a_wrong_command_ends_the_run_and_says_what_and_when(twins, slip, kind, message):
-    with pytest.raises(StrategyError, match=rf"Native\.on_timer raised {kind.__name__}: .*{message}.*time \d+ ns") as caught:
+    said = rf"Native\.on_timer raised {kind.__name__}: .*{message}.*time \d+ ns"
+    with pytest.raises(StrategyError, match=said) as caught:
         run(Native(twins.Slip(slip)), ("Y",))
     assert type(caught.value.__cause__) is kind
     assert caught.value.exit_code == 5
