@@ -1,5 +1,6 @@
 from libc.stdint cimport int32_t, int64_t
 
+from cysim.arrivals cimport cancel_all, execute
 from cysim.latency cimport Command, pop
 from cysim.observe cimport (
     next_observation, observe_before, record_equity_of_all, record_fills_equity, skip_silence,
@@ -10,7 +11,6 @@ from cysim.replay cimport NO_DATA, NO_SOURCE, leap, next_source, replay, turn_un
 from cysim.state cimport Simulation
 from cysim.told cimport forget_orders, hear, next_report
 from cysim.types cimport NEVER, OK, RUN_END, SESSION_END
-from cysim.venue cimport cancel_all, execute
 
 cdef enum Wake:                  # why the native loop stopped
     STARVED = 0                  # a source needs its next part
@@ -116,7 +116,7 @@ cdef inline bint show_news(Simulation* sim, int64_t feed) noexcept nogil:
         sim.next_timer = sim.venue.now
     return woken
 
-# Outcomes wait: with the row that becomes visible at this very instant, if one does, they are told (O2). False: STARVED.
+# Outcomes wait: they are told with the row that becomes visible at this very instant, if one does (O2). False: STARVED.
 cdef inline bint show_with_outcomes(Simulation* sim) noexcept nogil:
     cdef int64_t feed
     if not listens(sim):

@@ -212,7 +212,8 @@ WRONG = {
     "watched_and_traded": (["--instrument", "BTC/USD_T+0", "--watch", "BTC/USD_T+0"], 2, "named twice"),
     "dates": (["--dates", "1999-01-01"], 2, "the store has 2022-09-20 to 2022-09-21"),
     "backwards": (["--from", "2022-09-21", "--to", "2022-09-20"], 2, "before it starts"),
-    "queue": (["--fills", "queue"], 2, "queue model"),
+    "queue": (["--fills", "seed,queue=prob"], 2, "need trade=queue"),
+    "queue_power": (["--fills", "queue,power=0"], 2, "above 0 and at most 20"),
     "fill_option": (["--fills", "seed,szie=full"], 2, "did you mean 'size'"),
     "fill_value": (["--fills", "seed,size=huge"], 2, "must be full or displayed"),
     "parameter": (["-S", "size=0"], 2, "size"),
@@ -346,6 +347,17 @@ def test_a_damaged_store_is_told(inside: Path, project: Path, capsys: pytest.Cap
             arguments += ["--instrument", instrument]
     assert main(arguments) == 4
     assert victim.name in capsys.readouterr().err
+
+
+def test_native_code_that_cannot_be_imported_is_the_strategys_error(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.py").write_text(
+        "from mmbt import Strategy\n\n\nclass Mine(Strategy):\n    def native(self):\n        import no_such_module\n",
+        encoding="utf-8",
+    )
+    assert main([*MINE]) == 5
+    assert "Mine.native raised ModuleNotFoundError: No module named 'no_such_module'" in capsys.readouterr().err
 
 
 def test_ctrl_c_keeps_what_happened(inside: Path) -> None:

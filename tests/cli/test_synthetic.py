@@ -106,7 +106,8 @@ def sampled(store: Path, instants: np.ndarray, name: str) -> dict[str, np.ndarra
     """The last quote at or before each instant: prices, whether the book is sound, and its age."""
     with open_store(store).select([name], prefetch=0) as market:
         unit = float(market.instruments[0].price_unit)
-        ts, bid, bid_qty, ask, ask_qty = (np.concatenate(column) for column in zip(*(batch[:5] for batch in market.tob(name)), strict=True))
+        quotes = (batch[:5] for batch in market.tob(name))
+        ts, bid, bid_qty, ask, ask_qty = (np.concatenate(column) for column in zip(*quotes, strict=True))
     at = np.searchsorted(ts, instants, "right") - 1
     seen = np.maximum(at, 0)
     sound = (at >= 0) & (bid_qty[seen] > 0) & (ask_qty[seen] > 0) & (bid[seen] <= ask[seen])

@@ -24,7 +24,7 @@ SIGNED = {"imbalance", "microprice", "return_1s", "return_5s", "return_30s", "re
 def columns(quotes, prints):
     tob = np.array(quotes, dtype=np.int64).reshape(-1, 5).T
     trades = np.array(prints, dtype=np.int64).reshape(-1, 4).T
-    return (tuple(np.ascontiguousarray(column) for column in tob[:5]),
+    return (tuple(np.ascontiguousarray(column) for column in tob),
             (*(np.ascontiguousarray(column) for column in trades[:3]), trades[3].astype(np.int8)))
 
 
@@ -35,7 +35,7 @@ def rows_of(market, stretch=1):
     start = min(part.ts[0] for part in (tob, trades) if len(part.ts))
     quotes, prints = (
         [(SECOND + (ts - start) * stretch, *rest) for ts, *rest in zip(*(c.tolist() for c in part), strict=True)]
-        for part in (tob, trades))
+        for part in (tob[:5], trades[:4]))
     return quotes, prints, spec.tick_units
 
 

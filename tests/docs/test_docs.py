@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 import pytest
 
-import cysim
-
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)]
 FENCE = re.compile(r"^(`{3,}|:{3,})(\S*)[ ]*(\S*)\n(.*?)^\1$", re.M | re.S)
@@ -70,13 +68,10 @@ def folder(tmp_path: Path) -> Path:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """`mmbt` and `python` are those of this interpreter, wherever they are installed."""
     tools = tmp_path_factory.mktemp("bin")
-    for name, words in (("mmbt", "-m mmbt"), ("python", ""), ("pytest", "-m pytest -p no:cacheprovider"),
-                        ("cythonize", "-m Cython.Build.Cythonize")):
+    for name, words in (("mmbt", "-m mmbt"), ("python", ""), ("pytest", "-m pytest -p no:cacheprovider")):
         (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n', "utf-8")
         (tools / name).chmod(0o755)
-    # Cython looks for the maps of cysim on the path, and an editable install is not on it
-    path = f"{Path(cysim.__file__).parents[1]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    return os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "110", "PYTHONPATH": path}
+    return os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "110"}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: str(page.relative_to(ROOT)))

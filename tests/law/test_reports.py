@@ -188,11 +188,11 @@ def arrivals(simulate, acts, latency, **options):
 def test_A3_drawn_latencies_have_known_values(simulate, tmp_path):
     both = {0: lambda ctx: [ctx.place("sell", px, 1) for px in (6130, 6131)]}
     drawn = arrivals(simulate, both, LOGNORMAL, seed=7)
-    assert {px: ts - S for (_, px), ts in drawn.items()} == {6130: 80_914_009, 6131: 63_637_893}
+    assert {px: ts - S for (_, px), ts in drawn.items()} == {6130: 68_417_944, 6131: 110_147_973}
     values = tmp_path / "values.txt"
     values.write_text("\n".join(str(n * MS) for n in (5, 3, 1, 4, 2)), "utf-8")
     drawn = [arrivals(simulate, both, f"empirical:{values}", seed=seed) for seed in range(3)]
-    assert [[(found[n, 6129 + n] - S) // MS for n in (1, 2)] for found in drawn] == [[1, 1], [2, 2], [3, 5]]
+    assert [[(found[n, 6129 + n] - S) // MS for n in (1, 2)] for found in drawn] == [[5, 3], [3, 5], [4, 3]]
 
 
 def test_O5_feed_responses_and_cancels_have_draws_of_their_own(simulate):
@@ -201,18 +201,18 @@ def test_O5_feed_responses_and_cancels_have_draws_of_their_own(simulate):
     strategy = script(on_tob=lambda ctx: seen.append((ctx.instrument, "tob", ctx.time - S)),
                       on_trade=lambda ctx, trade: seen.append((ctx.instrument, "trade", ctx.time - S)))
     simulate(several(A=rows, B=rows), strategy, **drawn)
-    assert seen == [("A", "tob", 43_283_363), *[("B", "tob", 51_180_595)] * 2, ("A", "trade", 56_797_247),
-                    ("A", "trade", 73_814_773), ("A", "tob", 79_071_107), *[("B", "trade", 86_204_157)] * 2]
+    assert seen == [("B", "trade", 48_510_508), ("B", "trade", 51_921_195), *[("B", "tob", 58_353_106)] * 2,
+                    ("A", "tob", 59_284_356), *[("A", "trade", 75_314_470)] * 2, ("A", "tob", 89_762_081)]
     told = []
     strategy = script(on_tob=nth({0: lambda ctx: [ctx.place("sell", px, 1) for px in (6130, 6131)]}),
                       on_order=lambda ctx, order: told.append(ctx.time - S))
     simulate(market_of(X, steady(9)), strategy, seed=7, response_latency=LOGNORMAL)
-    assert told == [36_742_740, 47_389_621]
+    assert told == [66_687_800, 66_687_800]  # the second would have overtaken the first
     acts = {0: lambda ctx: [ctx.place("sell", 6140, 1), ctx.quote(None, 6130)],
             1: lambda ctx: [ctx.quote(), ctx.cancel(1)]}
     outcome = simulate(market_of(X, steady(9)), script(on_tob=nth(acts)), seed=7, cancel_latency=LOGNORMAL)
     cancelled = {row["order_id"]: row["ts"] - 2 * S for row in outcome.orders if row["status"] == "cancelled"}
-    assert cancelled == {1: 45_331_343, 2: 110_209_203}
+    assert cancelled == {1: 38_987_282, 2: 36_576_962}
 
 
 def test_A3_a_drawn_latency_depends_on_time_and_slot_not_on_what_was_drawn_before(simulate):

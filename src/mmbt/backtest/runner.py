@@ -97,7 +97,6 @@ def run_backtest(
         simulator = _simulator(instruments, strategy, config)
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
-    native = _native_code(strategy)
     started = time.perf_counter()
 
     def result(complete: bool) -> BacktestResult:
@@ -107,6 +106,7 @@ def run_backtest(
         tables = {} if memory is None else tables_of(memory, instruments)
         return BacktestResult(summary, recording.result_hash, complete, **tables)
 
+    native = _native_code(strategy)
     hooks = {name: getattr(strategy, name) for name in HOOKS if type(strategy).overrides(name)}
     try:
         simulator.run(hooks, _feeder(market), recording, native, progress)
@@ -174,16 +174,6 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
     )
 
 
-def _native_code(strategy: Strategy) -> cysim.NativeStrategy | None:
-    try:
-        native = strategy.native()
-        if native is not None and not isinstance(native, cysim.NativeStrategy):
-            raise TypeError(f"it must return a NativeStrategy or None, not {native!r}")
-    except Exception as error:
-        raise StrategyError(f"{type(strategy).__name__}.native raised {type(error).__name__}: {error}") from error
-    return native
-
-
 def _latencies(config: BacktestConfig) -> dict[str, Any]:
     """The latencies as the machine takes them."""
     models = {
@@ -205,6 +195,16 @@ def _feeder(market: MarketData) -> Callable[[str, str], Any]:
         return next(open_tables[key], None)
 
     return feed
+
+
+def _native_code(strategy: Strategy) -> cysim.NativeStrategy | None:
+    try:
+        native = strategy.native()
+        if native is not None and not isinstance(native, cysim.NativeStrategy):
+            raise TypeError(f"it must return a NativeStrategy or None, not {native!r}")
+    except Exception as error:  # the strategy's own, an import of its compiled module above all
+        raise StrategyError(f"{type(strategy).__name__}.native raised {type(error).__name__}: {error}") from error
+    return native
 
 
 def _blame(simulator: cysim.Simulator, strategy: Strategy, error: Exception) -> str:
