@@ -1,61 +1,83 @@
 from libc.stdint cimport int32_t, int64_t
 
-from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, NativeStrategy, Print, View
 from cysim.loop cimport EVENT, NOTICES, TIMER, Wake, advance, apply_commands
+from cysim.money cimport money_of
+from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, Fill, NativeStrategy, Print, View
+from cysim.recorder cimport FillRow
 from cysim.state cimport Simulation
-from cysim.types cimport ENDLESS_ROUNDS, QUOTES
-from cysim.venue cimport fail
+from cysim.types cimport QUOTES
 
 cdef enum:
     MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
 
 cdef int listen_natively(Simulation* sim, NativeStrategy native, set python_hooks) except -1
+cdef int refuse_endless_rounds(NativeStrategy native, int64_t now) except -1 with gil
+
+cdef inline int tell_fill(NativeStrategy native, View* view, const FillRow* row) except -1 nogil:
+    cdef Fill fill
+    fill.fee = money_of(row.fee_high, row.fee_low)
+    fill.ts = row.ts
+    fill.order_id = row.order_id
+    fill.px = row.px
+    fill.qty = row.qty
+    fill.remaining = row.remaining
+    fill.position = row.position
+    fill.side = row.side
+    fill.reason = row.reason
+    fill.purpose = row.purpose
+    view.instrument = row.instrument
+    native.answering = ON_FILL
+    return native.on_fill(view, &fill)
 
 # Every outcome that waits.
-cdef inline void tell_natively(Simulation* sim, NativeStrategy native) noexcept nogil:
+cdef inline int tell_natively(Simulation* sim, NativeStrategy native) except -1 nogil:
     cdef int64_t place, row
     cdef View view
     view.venue = &sim.venue
     for place in range(sim.venue.recorder.notice_count):
         row = sim.venue.recorder.notices[place].row
         if sim.venue.recorder.notices[place].is_fill:
-            fill = &sim.venue.reports.items[row].fill if sim.venue.reports_travel else &sim.venue.recorder.fills[row]
-            view.instrument = fill.instrument
-            native.on_fill(&view, fill)
+            tell_fill(native, &view, &sim.venue.reports.items[row].fill if sim.venue.reports_travel
+                      else &sim.venue.recorder.fills[row])
         else:
             outcome = &sim.venue.reports.items[row].outcome if sim.venue.reports_travel \
                 else &sim.venue.recorder.orders[row]
             view.instrument = outcome.instrument
+            native.answering = ON_ORDER
             native.on_order(&view, outcome)
     sim.venue.recorder.notice_count = 0
+    return 0
 
-cdef inline void answer_event(Simulation* sim, NativeStrategy native) noexcept nogil:
+cdef inline int answer_event(Simulation* sim, NativeStrategy native) except -1 nogil:
     cdef View view
     cdef Print trade
     if sim.event_instrument < 0:
-        return
+        return 0
     view.venue = &sim.venue
     view.instrument = sim.event_instrument
     if sim.event_table == QUOTES:
-        native.on_tob(&view)
-        return
+        native.answering = ON_TOB
+        return native.on_tob(&view)
     trade.ts = sim.event_ts
     trade.px = <double>sim.event_px / <double>sim.venue.instruments[sim.event_instrument].tick_units
     trade.qty = sim.event_qty
     trade.aggressor = sim.event_aggressor
-    native.on_trade(&view, &trade)
+    native.answering = ON_TRADE
+    return native.on_trade(&view, &trade)
 
-cdef inline void answer_timer(Simulation* sim, NativeStrategy native) noexcept nogil:
+cdef inline int answer_timer(Simulation* sim, NativeStrategy native) except -1 nogil:
     cdef View view
     cdef int32_t index
     view.venue = &sim.venue
+    native.answering = ON_TIMER
     for index in range(<int32_t>sim.venue.instrument_count):
         if sim.venue.instruments[index].traded:
             view.instrument = index
             native.on_timer(&view)
+    return 0
 
 # As `advance`, but wake-ups that the native strategy answers are answered here; Python's are returned (O2).
-cdef inline Wake advance_natively(Simulation* sim, NativeStrategy native) noexcept nogil:
+cdef inline int advance_natively(Simulation* sim, NativeStrategy native) except -1 nogil:
     cdef Wake wake
     cdef int64_t rounds
     cdef bint told_natively = native.hooks & (ON_FILL | ON_ORDER)
@@ -71,11 +93,10 @@ cdef inline Wake advance_natively(Simulation* sim, NativeStrategy native) noexce
             return wake
         rounds = 0
         while sim.venue.queue.count > 0:
+            rounds += 1
+            if rounds > MAX_ROUNDS:
+                return refuse_endless_rounds(native, sim.venue.now)
             apply_commands(sim)
             if sim.venue.recorder.notice_count > 0 and not told_natively:
                 return NOTICES       # Python's, and so is the rest of the instant
-            rounds += 1
-            if rounds > MAX_ROUNDS:
-                fail(&sim.venue, ENDLESS_ROUNDS)
-                break
             tell_natively(sim, native)

@@ -51,6 +51,11 @@ cdef class Context:
             raise KeyError(f"{name!r} is not in this run, which has {', '.join(map(repr, self._contexts))}") from None
 
     @property
+    def index(self):
+        """The place of the instrument in the run, among the watched ones too; native code knows it by this."""
+        return self._index
+
+    @property
     def time(self):
         """The time of this call, ns since the epoch (UTC)."""
         return self._venue.now

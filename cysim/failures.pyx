@@ -3,9 +3,7 @@
 from libc.stdint cimport int64_t
 
 from cysim.stream cimport WINDOW, Source
-from cysim.types cimport (
-    BAD_COMMAND, ENDLESS_ROUNDS, LIMIT, MONEY_OVERFLOW, OUT_OF_MEMORY, QUOTES, TIME_BACKWARDS,
-)
+from cysim.types cimport LIMIT, MONEY_OVERFLOW, OUT_OF_MEMORY, QUOTES, TIME_BACKWARDS
 
 
 cdef int raise_failure(int status, const Source* source, str instrument, int64_t now) except -1:
@@ -14,14 +12,6 @@ cdef int raise_failure(int status, const Source* source, str instrument, int64_t
         raise MemoryError("the simulator ran out of memory")
     if status == MONEY_OVERFLOW:
         raise OverflowError(f"money leaves its 128 bits at {now} ns: positions or prices are absurdly large")
-    if status == BAD_COMMAND:
-        raise ValueError(
-            f"impossible command at {now} ns: prices are positive, below 2**40 price units and no NaN, quantities 1 to "
-            "2**40 lots, a market order has price 0, and watched instruments cannot be traded")
-    if status == ENDLESS_ROUNDS:
-        raise RuntimeError(
-            f"more than 10,000 rounds of commands and their outcomes at one instant ({now} ns): the strategy answers "
-            "its own orders without end")
     row = backwards_row(source) if status == TIME_BACKWARDS else impossible_row(source)
     table = "tob" if source.table == QUOTES else "trades"
     where = f"{instrument}, {table}, row {source.rows_before + row}"

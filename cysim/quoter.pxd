@@ -4,12 +4,9 @@ from libc.stdint cimport int32_t, int64_t
 
 from cysim.book cimport Book, is_valid
 from cysim.desk cimport set_quotes
-from cysim.native cimport NativeStrategy, snap
+from cysim.native cimport MAX_LEVELS, NativeStrategy, snap
 from cysim.types cimport LIMIT, in_ticks
 from cysim.venue cimport Instrument, Venue, seen_book
-
-cdef enum:
-    MAX_LEVELS = 64
 
 cdef struct QuoterParams:        # the rule of fixed-spread, linear-skew and ladder (A6)
     double half_spread_ticks     # h

@@ -4,7 +4,7 @@ cimport cython
 from libc.math cimport isfinite
 from libc.stdint cimport int64_t
 
-from cysim.native cimport ON_TIMER, NativeStrategy, View
+from cysim.native cimport MAX_LEVELS, NativeStrategy, View
 from cysim.types cimport LIMIT, NEVER
 
 
@@ -55,7 +55,7 @@ cdef class Quoter(NativeStrategy):
         self.params.size = size
         self.params.levels = levels
         self.params.max_position = NEVER if max_position is None else max_position
-        self.hooks = ON_TIMER
 
-    cdef void on_timer(self, View* view) noexcept nogil:
+    cdef int on_timer(self, View* view) except -1 nogil:
         quote_around(&self.params, view.venue, view.instrument)
+        return 0

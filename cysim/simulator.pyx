@@ -17,18 +17,18 @@ from cysim.delays cimport as_latency, set_delay, takes_time
 from cysim.failures cimport raise_failure
 from cysim.fills cimport NO_QUEUE
 from cysim.hooks cimport PythonHooks
-from cysim.native cimport ON_TIMER, NativeStrategy
+from cysim.native cimport ON_TIMER, NativeStrategy, hook_name
 from cysim.orders cimport free_pool
 from cysim.parts cimport Parts
 from cysim.recorder cimport (
     EquityRow, FillRow, OrderRow, Recorder, discard_fills, drop_pending_marks, settled_fills,
 )
 from cysim.loop cimport (
-    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, Wake, advance,
+    CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, advance,
 )
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source
-from cysim.types cimport BAD_COMMAND, ENDLESS_ROUNDS, LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
+from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument
 
 cdef enum:                       # streams of random numbers (B3)
@@ -242,7 +242,7 @@ cdef class Simulator:
         sink : object
             Its methods `fills`, `orders` and `equity` take the recorded rows as bytes (FILL_DTYPE and so on).
         native : NativeStrategy, optional
-            Answers the hooks it names in place of Python's. One that answers more than the timer leaves Python
+            Answers the hooks it overrides in place of Python's. One that answers more than the timer leaves Python
             `on_start` and `on_end` only.
         progress : callable, optional
             Called with the number of events replayed about every million events.
@@ -263,7 +263,9 @@ cdef class Simulator:
         self._sink = sink
         self._hooks.listen(hooks)
         if native is not None:
+            self._hooks.failed = "native"      # until it is known to fit
             listen_natively(&self.sim, native, set(hooks))
+            self._hooks.failed = None
         if "on_timer" not in hooks and (native is None or not native.hooks & ON_TIMER):      # nobody to call
             self.sim.interval = 0
             self.sim.awaits_start = False
@@ -277,7 +279,7 @@ cdef class Simulator:
             self._flush()
 
     cdef int _drive(self, NativeStrategy native, object progress) except -1:
-        cdef Wake wake
+        cdef int wake
         cdef Source* source
         # with a hook on every event, giving up the GIL between events would cost more than it gains
         cdef bint keep_gil = native is None and (self.sim.wants_tob or self.sim.wants_trades)
@@ -288,8 +290,12 @@ cdef class Simulator:
                 with nogil:
                     wake = advance(&self.sim)
             else:
-                with nogil:
-                    wake = advance_natively(&self.sim, native)
+                try:
+                    with nogil:
+                        wake = advance_natively(&self.sim, native)
+                except BaseException:
+                    self._hooks.failed = hook_name(native.answering)
+                    raise
             if wake == EVENT:
                 self._hooks.event()
             elif wake == TIMER:
@@ -307,8 +313,6 @@ cdef class Simulator:
             elif wake == ENDED:
                 return 0
             else:
-                if self.sim.venue.status in (BAD_COMMAND, ENDLESS_ROUNDS):
-                    self._hooks.failed = "native code"
                 source = &self.sim.sources[self.sim.starved if self.sim.starved >= 0 else 0]
                 raise_failure(
                     self.sim.venue.status, source, self._names[source.instrument], self.sim.venue.now)

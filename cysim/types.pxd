@@ -85,8 +85,6 @@ cdef enum Status:                # what went wrong inside the machine; one table
     TIME_BACKWARDS = 3
     BAD_QUOTE = 4
     BAD_PRINT = 5
-    BAD_COMMAND = 6              # a native strategy gave one that is impossible
-    ENDLESS_ROUNDS = 7           # a native strategy answers its own orders without end
 
 cdef inline bint reserve(void** items, int64_t* capacity, int64_t needed, size_t item_size) noexcept nogil:
     cdef int64_t grown

@@ -34,7 +34,8 @@ def test_files_carry_no_directives() -> None:
 
 
 def test_every_compiled_module_has_a_stub() -> None:
-    assert not [path for path in SOURCES if path.suffix == ".pyx" and not path.with_suffix(".pyi").exists()]
+    compiled = [path for path in SOURCES if path.suffix == ".pyx" and not path.is_relative_to(ROOT / "tests")]
+    assert not [path for path in compiled if not path.with_suffix(".pyi").exists()]
 
 
 def test_every_public_module_says_what_it_is() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -91,6 +93,21 @@ def test_a_third_party_extension_cimports_the_machine(clean: Path, tmp_path: Pat
     (tmp_path / "consumer.pyx").write_text(f"# cython: language_level=3\n{lines}\n\ndef imported():\n    return True\n")
     run(clean.parent / "cythonize", "--inplace", "consumer.pyx", cwd=tmp_path)
     assert run(clean, "-c", "import consumer; print(consumer.imported())", cwd=tmp_path).strip() == "True"
+
+
+def test_a_third_party_strategy_in_native_code_runs_by_name(clean: Path, quick_cc: str, tmp_path: Path) -> None:
+    run(clean, "-m", "pip", "install", "--quiet", "cython>=3.1", "setuptools>=77", cwd=tmp_path)
+    shutil.copytree(ROOT / "tests" / "packaging" / "consumer", tmp_path / "consumer")
+    run(clean, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", tmp_path / "consumer",
+        cwd=tmp_path, CC=quick_cc)
+    mmbt = clean.parent / "mmbt"
+    run(mmbt, "convert", ROOT / "data" / "raw-data", "--out", tmp_path / "store", cwd=tmp_path)
+    native, plain = (
+        json.loads(run(mmbt, "backtest", "--data", tmp_path / "store", "--strategy", name, "--json", cwd=tmp_path))
+        for name in ("lean-maker", "lean-maker-python")
+    )
+    assert native["fills"] > 20
+    assert native["result_hash"] == plain["result_hash"]
 
 
 def test_the_sdist_installs(archives: tuple[Path, Path], quick_cc: str, tmp_path: Path) -> None:

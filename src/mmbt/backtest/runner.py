@@ -199,9 +199,12 @@ def _feeder(market: MarketData) -> Callable[[str, str], Any]:
 
 def _native_code(strategy: Strategy) -> cysim.NativeStrategy | None:
     try:
-        return strategy.native()
+        native = strategy.native()
+        if native is not None and not isinstance(native, cysim.NativeStrategy):
+            raise TypeError(f"it must return a NativeStrategy or None, not {native!r}")
     except Exception as error:  # the strategy's own, an import of its compiled module above all
         raise StrategyError(f"{type(strategy).__name__}.native raised {type(error).__name__}: {error}") from error
+    return native
 
 
 def _blame(simulator: cysim.Simulator, strategy: Strategy, error: Exception) -> str:

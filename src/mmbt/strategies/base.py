@@ -117,7 +117,10 @@ class Strategy:
         return getattr(cls, hook) is not getattr(Strategy, hook)
 
     def native(self) -> NativeStrategy | None:
-        """The native code that answers in place of this object's hooks; None for strategies written in Python."""
+        """The native code that answers in place of this object's hooks; None for strategies written in Python.
+
+        Asked once, before the run begins.
+        """
         return None
 
     def on_start(self, ctx: Context) -> None:

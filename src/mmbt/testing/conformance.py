@@ -85,12 +85,19 @@ class StrategyConformance:
     def make_reference(self) -> Strategy:
         """A fresh instance for the reference simulator, which knows no native code.
 
-        A strategy with native code is restated from its parameters of the quoter's names; override this for others.
+        A strategy with the built-in quoter is restated from its parameters of the quoter's names; override this for
+        one with native code of its own.
         """
-        strategy = self.make_strategy()
-        if strategy.native() is None:
-            return strategy
+        from cysim import Quoter
         from mmbt.testing.reference import ReferenceQuoter
+
+        strategy = self.make_strategy()
+        native = strategy.native()
+        if native is None:
+            return strategy
+        if not isinstance(native, Quoter):
+            raise NotImplementedError(f"{type(strategy).__name__} is native: override make_reference with a twin in "
+                                      "Python, which the reference simulator can run")
 
         rule = {name: value for name, value in strategy.params if name in QUOTER_PARAMS}
         return ReferenceQuoter(interval=strategy.interval_ns, **rule)

@@ -45,6 +45,11 @@ class ReferenceContext:
     # --- what it may read --------------------------------------------------------------------------------------------
 
     @property
+    def index(self) -> int:
+        """Its place in the run, among the watched ones too."""
+        return list(self._sim.contexts).index(self.instrument)
+
+    @property
     def time(self) -> int:
         """Time of the wake-up, ns."""
         return self._sim.now
