@@ -7,7 +7,7 @@ from cysim.types cimport reserve
 
 cdef struct Report:              # a fill or an outcome on its way from the venue to the strategy
     money_t cash                 # of the instrument's account, after the fill
-    int64_t told_ts              # ns
+    int64_t told_ts              # ns; later behind a report that is told later: they stand in one line
     FillRow fill                 # when `is_fill`, else unset
     OrderRow outcome             # when not
     int32_t order                # place in the pool; -1: an order that is finished or never was

@@ -60,7 +60,6 @@ cdef struct Venue:
     Delay cancel_delay
     Delay report_delay
     Reports reports
-    int64_t told_ts              # when the last report reaches the strategy: none overtakes another
     int64_t reported_ts          # the instant of the last report, and how many it has had
     int64_t reported_count
     int64_t loose_ts             # the instant of the last command that is no quote, and how many it has had
@@ -96,16 +95,12 @@ cdef inline Book* seen_book(const Venue* venue, Instrument* instrument) noexcept
 # A fill or an outcome sets out to the strategy: NULL when out of memory.
 cdef inline Report* send_report(Venue* venue, int32_t order, bint is_last) noexcept nogil:
     cdef Report* report = add_report(&venue.reports)
-    cdef int64_t told_ts
     if report == NULL:
         fail(venue, OUT_OF_MEMORY)
         return NULL
     venue.reported_count = venue.reported_count + 1 if venue.now == venue.reported_ts else 0
     venue.reported_ts = venue.now
-    told_ts = venue.now + delay_of(&venue.report_delay, venue.now, <uint64_t>venue.reported_count)
-    if told_ts > venue.told_ts:
-        venue.told_ts = told_ts
-    report.told_ts = venue.told_ts
+    report.told_ts = venue.now + delay_of(&venue.report_delay, venue.now, <uint64_t>venue.reported_count)
     report.order = order
     report.is_last = is_last
     return report
