@@ -240,7 +240,7 @@ cdef class Context:
         else:
             units = checked_px(px, self._instrument.tick_units)
         order_id = send_order(
-            self._venue, self._index, direction, units, lots, number, PURPOSES.index(purpose), -1)
+            self._venue, self._index, direction, units, lots, number, PURPOSES.index(purpose))
         self._check_status()
         return order_id
 
@@ -295,7 +295,7 @@ cdef class Context:
         except TypeError:
             raise ValueError(f"qty must be a whole number of lots, not {qty!r}") from None
         lots = checked_qty(qty if side == BUY else -qty, "qty")
-        order_id = send_order(self._venue, self._index, side, 0, lots, MARKET, FOR_HEDGE, -1)
+        order_id = send_order(self._venue, self._index, side, 0, lots, MARKET, FOR_HEDGE)
         self._check_status()
         return order_id
 

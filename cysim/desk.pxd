@@ -4,7 +4,7 @@ from libc.string cimport memset
 from cysim.delays cimport delay_of
 from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, enqueue, push
 from cysim.orders cimport Order, find_order, new_order
-from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, reserve
+from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, SELL, reserve
 from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
 
 # Numbers of commands, by which their latencies are drawn: of one quote always the same, whatever else is sent (B3).
@@ -29,8 +29,6 @@ cdef inline void send(
     cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
     cdef bint waits = kind != PLACE and order != NULL and order.on_bus
     cdef Command command
-    cdef bint sent
-    memset(&command, 0, sizeof(Command))
     command.arrival_ts = venue.now + latency
     if waits and order.arrival_ts > command.arrival_ts:
         command.arrival_ts = order.arrival_ts
@@ -44,16 +42,12 @@ cdef inline void send(
     if kind == PLACE:
         order.arrival_ts = command.arrival_ts
         order.on_bus = latency > 0
-    if latency > 0 or waits:
-        sent = push(&venue.bus, &command)
-    else:
-        sent = enqueue(&venue.queue, &command)
-    if not sent:
+    if not (push(&venue.bus, &command) if latency > 0 or waits else enqueue(&venue.queue, &command)):
         fail(venue, OUT_OF_MEMORY)
     venue.sent += 1
 
-# Sends a new order; returns its id, 0 when out of memory.
-cdef inline int64_t place(
+# Sends a new order; returns its place in the pool, -1 when out of memory.
+cdef inline int32_t send_order(
     Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose, int32_t level,
 ) noexcept nogil:
     cdef int32_t index = new_order(&venue.pool)
@@ -61,7 +55,7 @@ cdef inline int64_t place(
     cdef Order* order
     if index < 0:
         fail(venue, OUT_OF_MEMORY)
-        return 0
+        return -1
     order = &venue.pool.orders[index]
     order.px = px
     order.qty = qty
@@ -73,19 +67,23 @@ cdef inline int64_t place(
     order.purpose = purpose
     order.live = False
     order.ended = False
-    order.told.px = px
-    order.told.qty = qty
-    order.told.remaining = qty
-    order.told.live = False
+    if venue.reports_travel:
+        order.told.px = px
+        order.told.qty = qty
+        order.told.remaining = qty
+        order.told.live = False
     send(venue, PLACE, instrument, order.id, index, 0, 0, slot)
-    return order.id
+    return index
+
+# As `send_order`, of an order that is no quote; returns its id, 0 when out of memory.
+cdef inline int64_t place(
+    Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose,
+) noexcept nogil:
+    cdef int32_t order = send_order(venue, instrument, side, px, qty, kind, purpose, -1)
+    return venue.pool.orders[order].id if order >= 0 else 0
 
 cdef inline QuoteSlots* slots_of(Instrument* instrument, int side) noexcept nogil:
     return &instrument.bid_slots if side == BUY else &instrument.offer_slots
-
-# The slot counts only while the strategy has not cancelled its order and does not know it to be finished (A4).
-cdef inline bint is_held(const Venue* venue, const QuoteSlot* slot) noexcept nogil:
-    return slot.order_id != 0 and venue.pool.orders[slot.order].id == slot.order_id
 
 cdef inline void send_cancel(Venue* venue, int32_t instrument, int64_t order_id) noexcept nogil:
     cdef int32_t index = find_order(&venue.pool, order_id)
@@ -117,6 +115,8 @@ cdef inline void send_replace(
 cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept nogil:
     cdef QuoteSlots* slots
     cdef int side
+    if levels <= instrument.bid_slots.count:         # both sides always have the same
+        return True
     for side in range(-1, 2, 2):
         slots = slots_of(instrument, side)
         if not reserve(<void**>&slots.items, &slots.capacity, levels, sizeof(QuoteSlot)):
@@ -129,43 +129,51 @@ cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept
 cdef inline int64_t wanted_px(const int64_t* px, int64_t levels, int64_t level) noexcept nogil:
     return px[level] if level < levels else 0
 
+# Withdraws the quotes of a side whose price changes, and forgets those that the strategy knows to be finished (A4).
 cdef inline void withdraw_changed(
-    Venue* venue, int32_t index, int side, const int64_t* px, int64_t levels,
+    Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels,
 ) noexcept nogil:
-    cdef QuoteSlots* slots = slots_of(&venue.instruments[index], side)
     cdef QuoteSlot* slot
     cdef int64_t level, order_id
     for level in range(slots.count):
         slot = &slots.items[level]
-        if is_held(venue, slot) and slot.px != wanted_px(px, levels, level):
-            order_id = slot.order_id
+        order_id = slot.order_id
+        if order_id == 0:
+            continue
+        if venue.pool.orders[slot.order].id != order_id:
+            slot.order_id = 0
+        elif slot.px != wanted_px(px, levels, level):
             slot.order_id = 0
             send(venue, CANCEL, index, order_id, slot.order, 0, 0, quote_slot(side, level))
 
 cdef inline void place_wanted(
-    Venue* venue, int32_t index, int side, const int64_t* px, int64_t levels, int64_t qty, int kind,
+    Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels, int64_t qty, int kind,
 ) noexcept nogil:
-    cdef QuoteSlots* slots = slots_of(&venue.instruments[index], side)
     cdef QuoteSlot* slot
+    cdef int32_t order
     cdef int64_t level
     for level in range(levels):
         slot = &slots.items[level]
-        if px[level] == 0 or is_held(venue, slot):
+        if px[level] == 0 or slot.order_id != 0:
             continue
-        slot.order_id = place(venue, index, side, px[level], qty, kind, FOR_QUOTE, <int32_t>level)
+        order = send_order(venue, index, side, px[level], qty, kind, FOR_QUOTE, <int32_t>level)
+        if order < 0:
+            return
+        slot.order_id = venue.pool.orders[order].id
         slot.px = px[level]
-        slot.order = find_order(&venue.pool, slot.order_id)
+        slot.order = order
 
 # States the wanted quotes, inner level first; px 0 withdraws a level (A4). Cancels go first, bids before offers.
 cdef inline void set_quotes(
     Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
     int64_t qty, bint post_only,
 ) noexcept nogil:
+    cdef Instrument* instrument = &venue.instruments[index]
     cdef int kind = POST_ONLY if post_only else GTC
-    if not reserve_levels(&venue.instruments[index], bids if bids > offers else offers):
+    if not reserve_levels(instrument, bids if bids > offers else offers):
         fail(venue, OUT_OF_MEMORY)
         return
-    withdraw_changed(venue, index, 1, bid_px, bids)
-    withdraw_changed(venue, index, -1, offer_px, offers)
-    place_wanted(venue, index, 1, bid_px, bids, qty, kind)
-    place_wanted(venue, index, -1, offer_px, offers, qty, kind)
+    withdraw_changed(venue, index, BUY, &instrument.bid_slots, bid_px, bids)
+    withdraw_changed(venue, index, SELL, &instrument.offer_slots, offer_px, offers)
+    place_wanted(venue, index, BUY, &instrument.bid_slots, bid_px, bids, qty, kind)
+    place_wanted(venue, index, SELL, &instrument.offer_slots, offer_px, offers, qty, kind)

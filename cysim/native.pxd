@@ -251,7 +251,7 @@ cdef inline int64_t place(
         px = whole_px(ticks, instrument_of(view).tick_units)
     elif ticks != 0:
         return refuse(b"a market order has the price 0, not", ticks)
-    return send_order(view.venue, view.instrument, side, px, qty, kind, purpose, -1)
+    return send_order(view.venue, view.instrument, side, px, qty, kind, purpose)
 
 # Sends a market order of purpose hedge: positive buys, negative sells. Returns its id.
 cdef inline int64_t hedge(View* view, int64_t qty) except -1 nogil:
