@@ -12,6 +12,7 @@ from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import Simulator
 from cysim.synthetic import SyntheticBook
+from cysim.tally import FillTally
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Feature",
     "FeatureState",
     "Fill",
+    "FillTally",
     "Latency",
     "NativeStrategy",
     "Order",

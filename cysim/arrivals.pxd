@@ -73,7 +73,7 @@ cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
         else:
             order.ahead = ahead_on_joining(&venue.rules, side, order.px, book.ask_px, book.ask_qty)
         join(side_of(instrument, side), key_of(side, order.px), index)
-        refresh_best(instrument)
+        refresh_best(venue, instrument, side)
     else:
         record_outcome(venue, index, CANCELLED, UNFILLED_REST)
         end_order(venue, index)

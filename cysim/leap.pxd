@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from cysim.book cimport Book, apply_quote
-from cysim.fills cimport NO_QUEUE, PROBABLE, FillRules
+from cysim.fills cimport NO_QUEUE, PROBABLE
 from cysim.observe cimport observe_before
 from cysim.replay cimport NO_SOURCE, replay
 from cysim.state cimport Simulation
@@ -37,44 +37,30 @@ cdef inline bint may_leap(Simulation* sim) noexcept nogil:
         sim.have_mids = all_have_mids(sim)
     return sim.have_mids
 
-# The last instant whose rows all stand before the next window, and no later than `due_ts`: a later row always stands
-# (so no scan needs another end), and no mid is taken that would be due after the last event.
-cdef inline int64_t rows_until(const Simulation* sim, int64_t due_ts) noexcept nogil:
-    cdef int64_t index, limit_ts = due_ts
+# The last instant whose rows all stand before the next window of any source: a later row always stands, so no scan needs
+# another end, and no mid is taken that would be due after the last event. -1: no row is left.
+cdef inline int64_t rows_until(const Simulation* sim) noexcept nogil:
+    cdef int64_t index, ts, limit_ts = NEVER
     cdef const Source* source
-    cdef bint any_left = False
-    if sim.session_gap != NEVER and sim.last_traded_ts + sim.session_gap - 1 < limit_ts:
-        limit_ts = sim.last_traded_ts + sim.session_gap - 1
     for index in range(sim.source_count):
         source = &sim.sources[index]
         if source.pos < source.checked:
-            any_left = True
-            if source.ts[source.checked - 1] - 1 < limit_ts:
-                limit_ts = source.ts[source.checked - 1] - 1
-        elif not source.finished:
-            return -1            # its next window must be looked at first
-    return limit_ts if any_left else -1
+            ts = source.ts[source.checked - 1] - 1
+            if ts < limit_ts:
+                limit_ts = ts
+    return limit_ts if limit_ts != NEVER else -1
 
 # The first row that might fill an order of ours, or is later than `limit_ts`.
-cdef inline int64_t quiet_end(
-    const FillRules* rules, const Instrument* instrument, const Source* source, int64_t limit_ts,
-) noexcept nogil:
-    cdef bint touch = rules.cross_touch if source.table == QUOTES else rules.trade_touch
+cdef inline int64_t quiet_end(const Instrument* instrument, const Source* source, int64_t limit_ts) noexcept nogil:
     cdef const int64_t* ts = source.ts
-    cdef const int64_t* rising = source.bid_px       # what fills offers from `first_offer_px` up
+    cdef const int64_t* rising = source.bid_px
     cdef const int64_t* falling = source.ask_px if source.table == QUOTES else source.bid_px
-    cdef int64_t row = source.pos, first_offer_px, last_bid_px
+    cdef int64_t rising_px = instrument.reach[source.table].rising_px
+    cdef int64_t falling_px = instrument.reach[source.table].falling_px
+    cdef int64_t row = source.pos
     if row == source.checked:
         return row
-    if instrument.bids.count + instrument.offers.count == 0:
-        while ts[row] <= limit_ts:
-            row += 1
-        return row
-    first_offer_px = instrument.best_offer_px if touch or instrument.offers.count == 0 \
-        else instrument.best_offer_px + 1
-    last_bid_px = -1 if instrument.bids.count == 0 else instrument.best_bid_px if touch \
-        else instrument.best_bid_px - 1
-    while ts[row] <= limit_ts and rising[row] < first_offer_px and falling[row] > last_bid_px:
+    while ts[row] <= limit_ts and rising[row] < rising_px and falling[row] > falling_px:
         row += 1
     return row
 
@@ -86,7 +72,7 @@ cdef inline int64_t find_quiet(Simulation* sim, int64_t limit_ts) noexcept nogil
     cdef Source* source
     for index in range(sim.source_count):
         source = &sim.sources[index]
-        row = quiet_end(&sim.venue.rules, &sim.venue.instruments[source.instrument], source, until_ts)
+        row = quiet_end(&sim.venue.instruments[source.instrument], source, until_ts)
         source.quiet = row
         if row == source.checked or source.ts[row] > until_ts:
             continue
@@ -130,9 +116,11 @@ cdef inline void take_quiet(Simulation* sim) noexcept nogil:
 # Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one by
 # one in their order, mids and equity when they are due.
 cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
-    cdef int64_t limit_ts = rows_until(sim, due_ts)
+    cdef int64_t limit_ts = due_ts if due_ts < sim.rows_until else sim.rows_until
     cdef int64_t hit, quiet_ts
     cdef Source* source
+    if sim.session_gap != NEVER and sim.last_traded_ts + sim.session_gap <= limit_ts:
+        limit_ts = sim.last_traded_ts + sim.session_gap - 1
     if limit_ts < sim.last_ts:
         return SHORT
     while True:

@@ -146,6 +146,7 @@ cdef inline Wake happen_due(Simulation* sim, int64_t due_ts) noexcept nogil:
 cdef inline Wake advance(Simulation* sim) noexcept nogil:
     cdef int64_t index, row_ts, due_ts, step_ts, limit_ts, observe_ts, news_ts = NEVER, feed = -1
     cdef bint travels = sim.venue.reports_travel or sim.venue.quotes_travel
+    cdef bint leaps
     cdef Leap leapt
     cdef Wake wake
     while sim.venue.status == OK:
@@ -160,7 +161,8 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
         if must_flush(sim):
             return FLUSH
         due_ts = next_due(sim)
-        if not travels and may_leap(sim):
+        leaps = may_leap(sim)
+        if leaps and not travels:
             leapt = leap(sim, due_ts)
             if leapt == WOKEN:
                 return EVENT
@@ -174,6 +176,8 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             break
         if index == NO_DATA:
             return STARVED
+        if leaps:
+            sim.rows_until = rows_until(sim)
         if travels and not next_news(sim, &news_ts, &feed):
             return STARVED
         row_ts = sim.sources[index].ts[sim.sources[index].pos] if index >= 0 else NEVER
@@ -215,7 +219,7 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             continue
         if row_ts <= due_ts:
             limit_ts = due_ts if due_ts < news_ts else news_ts - 1
-            if travels and may_leap(sim) and rows_until(sim, limit_ts) >= row_ts:
+            if travels and leaps and row_ts <= sim.rows_until:
                 if leap(sim, limit_ts) == WOKEN:
                     return EVENT
                 continue

@@ -5,8 +5,10 @@ the strategy's hooks where the loop stops for them. The loop itself never touche
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_READ
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
@@ -28,8 +30,8 @@ from cysim.loop cimport (
 )
 from cysim.state cimport Feed, Simulation, events_of
 from cysim.stream cimport Source
-from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
-from cysim.venue cimport Instrument
+from cysim.types cimport BUY, LIMIT, NEVER, PRINTS, QUOTES, SELL, TIME_LIMIT, in_ticks
+from cysim.venue cimport Instrument, refresh_best
 
 cdef enum:                       # streams of random numbers (B3)
     PLACING = 1
@@ -38,6 +40,16 @@ cdef enum:                       # streams of random numbers (B3)
     FEEDING = 16                 # and one for each table of each instrument
 
 QUEUES = ("front", "back", "prob")
+
+# Hands rows over without a copy; they are written over afterwards, so nobody may keep them.
+cdef int lend(object take, void* rows, int64_t size) except -1:
+    view = PyMemoryView_FromMemory(<char*>rows, size, PyBUF_READ)
+    take(view)
+    try:
+        view.release()
+    except BufferError:
+        raise RuntimeError("the sink keeps rows that were only lent to it: it must copy them") from None
+    return 0
 
 
 @cython.final
@@ -174,7 +186,8 @@ cdef class Simulator:
             if abs(position) >= LIMIT:
                 raise OverflowError(f"{name}: position {position} is too large: quantities stay below 2**40")
             state = &self.sim.venue.instruments[index]
-            state.best_offer_px = NEVER
+            refresh_best(&self.sim.venue, state, BUY)
+            refresh_best(&self.sim.venue, state, SELL)
             state.tick_units = tick_units
             state.traded = is_traded
             state.told_position = position
@@ -241,7 +254,8 @@ cdef class Simulator:
             `feed(instrument, table)` gives the next part of table 'tob' (ts, bid_px, bid_qty, ask_px, ask_qty) or
             'trades' (ts, px, qty, side), contiguous int64 arrays (side int8), or None when there is no more.
         sink : object
-            Its methods `fills`, `orders` and `equity` take the recorded rows as bytes (FILL_DTYPE and so on).
+            Its methods `fills`, `orders` and `equity` take the recorded rows as a memoryview of bytes (FILL_DTYPE and so
+            on) that is lent for the call: whoever keeps rows copies them.
         native : NativeStrategy, optional
             Answers the hooks it overrides in place of Python's. One that answers more than the timer leaves Python
             `on_start` and `on_end` only.
@@ -254,6 +268,8 @@ cdef class Simulator:
             For impossible rows, naming instrument, table and row.
         OverflowError
             When money leaves its 128 bits.
+        RuntimeError
+            When the sink keeps rows that were lent to it.
         Exception
             Whatever a hook raises; `failed_hook` then names it. Rows recorded so far have been handed to the sink.
         """
@@ -322,14 +338,14 @@ cdef class Simulator:
         cdef Recorder* recorder = &self.sim.venue.recorder
         cdef int64_t settled = settled_fills(recorder)
         if settled > 0:
-            self._sink.fills((<char*>recorder.fills)[:settled * <int64_t>sizeof(FillRow)])
+            lend(self._sink.fills, recorder.fills, settled * <int64_t>sizeof(FillRow))
             discard_fills(recorder, settled)
             self.sim.equity_fills -= settled
         if recorder.order_count > 0:
-            self._sink.orders((<char*>recorder.orders)[:recorder.order_count * <int64_t>sizeof(OrderRow)])
+            lend(self._sink.orders, recorder.orders, recorder.order_count * <int64_t>sizeof(OrderRow))
             recorder.order_count = 0
         if recorder.equity_count > 0:
-            self._sink.equity((<char*>recorder.equity)[:recorder.equity_count * <int64_t>sizeof(EquityRow)])
+            lend(self._sink.equity, recorder.equity, recorder.equity_count * <int64_t>sizeof(EquityRow))
             recorder.equity_count = 0
         return 0
 

@@ -34,6 +34,7 @@ cdef struct Simulation:          # all the state of one run; plain data
     int64_t equity_fills         # fills recorded that have their row of equity
     int64_t decisions            # calls of on_timer, by Python or natively
     int64_t sessions
+    int64_t rows_until           # leaps go no further, until another window is checked
     int64_t until_check          # events left, or so, before the next look for signals
     int64_t event_ts             # exchange time of the row that woke the strategy
     int64_t event_px             # the print that woke the strategy

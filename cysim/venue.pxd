@@ -15,7 +15,8 @@ from cysim.queues cimport UNKNOWN_AHEAD, requeue
 from cysim.recorder cimport FillRow, OrderRow, Recorder, add_fill, add_order, notify, schedule_marks
 from cysim.reports cimport Report, Reports, add_report
 from cysim.types cimport (
-    BUY, BY_CROSS, BY_TAKING, BY_TRADE, CANCELLED, MONEY_OVERFLOW, NEVER, OK, OUT_OF_MEMORY, REJECTED, SELL, in_ticks,
+    BUY, BY_CROSS, BY_TAKING, BY_TRADE, CANCELLED, MONEY_OVERFLOW, NEVER, OK, OUT_OF_MEMORY, PRINTS, QUOTES, REJECTED,
+    SELL, in_ticks,
     mmbt_check,
 )
 
@@ -30,12 +31,17 @@ cdef struct QuoteSlots:
     int64_t count
     int64_t capacity
 
+cdef struct Reach:               # price units
+    int64_t rising_px            # a bid or print from there up may fill our offers; NEVER: nothing can
+    int64_t falling_px           # an offer or print from there down may fill our bids; -1: nothing can
+
 cdef struct Instrument:
     Book book
     RestingSide bids
     RestingSide offers
     int64_t best_bid_px          # of our resting bids, price units; 0: none
     int64_t best_offer_px        # of our resting offers; NEVER: none
+    Reach reach[2]               # by table: which rows may fill them
     int64_t tick_units           # price units in a tick
     Ledger ledger
     Book seen                    # the book as the strategy sees it, where quotes take time to reach it
@@ -82,11 +88,34 @@ cdef inline int64_t key_of(int side, int64_t px) noexcept nogil:
 cdef inline RestingSide* side_of(Instrument* instrument, int side) noexcept nogil:
     return &instrument.bids if side == BUY else &instrument.offers
 
-cdef inline void refresh_best(Instrument* instrument) noexcept nogil:
+cdef inline void refresh_best_bid(const FillRules* rules, Instrument* instrument) noexcept nogil:
     cdef RestingSide* bids = &instrument.bids
+    if bids.count == 0:
+        instrument.best_bid_px = 0
+        instrument.reach[<int>QUOTES].falling_px = -1
+        instrument.reach[<int>PRINTS].falling_px = -1
+        return
+    instrument.best_bid_px = bids.items[bids.count - 1].key
+    instrument.reach[<int>QUOTES].falling_px = instrument.best_bid_px - (not rules.cross_touch)
+    instrument.reach[<int>PRINTS].falling_px = instrument.best_bid_px - (not rules.trade_touch)
+
+cdef inline void refresh_best_offer(const FillRules* rules, Instrument* instrument) noexcept nogil:
     cdef RestingSide* offers = &instrument.offers
-    instrument.best_bid_px = bids.items[bids.count - 1].key if bids.count > 0 else 0
-    instrument.best_offer_px = -offers.items[offers.count - 1].key if offers.count > 0 else NEVER
+    if offers.count == 0:
+        instrument.best_offer_px = NEVER
+        instrument.reach[<int>QUOTES].rising_px = NEVER
+        instrument.reach[<int>PRINTS].rising_px = NEVER
+        return
+    instrument.best_offer_px = -offers.items[offers.count - 1].key
+    instrument.reach[<int>QUOTES].rising_px = instrument.best_offer_px + (not rules.cross_touch)
+    instrument.reach[<int>PRINTS].rising_px = instrument.best_offer_px + (not rules.trade_touch)
+
+# After a change of a side's queue.
+cdef inline void refresh_best(Venue* venue, Instrument* instrument, int side) noexcept nogil:
+    if side == BUY:
+        refresh_best_bid(&venue.rules, instrument)
+    else:
+        refresh_best_offer(&venue.rules, instrument)
 
 # The book as the strategy sees it.
 cdef inline Book* seen_book(const Venue* venue, Instrument* instrument) noexcept nogil:
@@ -156,7 +185,7 @@ cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
     cdef Order* order = &venue.pool.orders[index]
     cdef Instrument* instrument = &venue.instruments[order.instrument]
     leave(side_of(instrument, order.side), key_of(order.side, order.px), index)
-    refresh_best(instrument)
+    refresh_best(venue, instrument, order.side)
 
 cdef inline void fill(
     Venue* venue, int32_t index, int64_t px, int64_t qty, int reason, int64_t mid2_before,
@@ -266,7 +295,7 @@ cdef inline void fill_queued(
                 take_out(resting, place)
                 end_order(venue, index)
         place -= 1
-    refresh_best(instrument)
+    refresh_best(venue, instrument, side)
 
 # A quote update: book, then rule 1 (F1, F2, F3). Returns whether anything filled.
 cdef inline bint on_quote(
@@ -287,7 +316,7 @@ cdef inline bint on_quote(
     left = offered
     while left > 0 and instrument.offers.count > 0 and bid_crosses_offer(rules, bid_px, instrument.best_offer_px):
         fill_best(venue, &instrument.offers, &left, BY_CROSS, mid2_before)
-        refresh_best(instrument)
+        refresh_best(venue, instrument, SELL)
     if rules.displayed:
         book.bid_taken += offered - left
     if left < offered:
@@ -296,7 +325,7 @@ cdef inline bint on_quote(
     left = offered
     while left > 0 and instrument.bids.count > 0 and ask_crosses_bid(rules, ask_px, instrument.best_bid_px):
         fill_best(venue, &instrument.bids, &left, BY_CROSS, mid2_before)
-        refresh_best(instrument)
+        refresh_best(venue, instrument, BUY)
     if rules.displayed:
         book.ask_taken += offered - left
     return left < offered
@@ -317,13 +346,13 @@ cdef inline bint on_print(Venue* venue, Instrument* instrument, int64_t px, int6
     if fills_offers(rules, aggressor):
         while left > 0 and instrument.offers.count > 0 and print_crosses_offer(rules, px, instrument.best_offer_px):
             fill_best(venue, &instrument.offers, &left, BY_TRADE, mid2)
-            refresh_best(instrument)
+            refresh_best(venue, instrument, SELL)
         if rules.queue != NO_QUEUE:
             fill_queued(venue, instrument, SELL, px, qty, &left, mid2)
     if fills_bids(rules, aggressor):
         while left > 0 and instrument.bids.count > 0 and print_crosses_bid(rules, px, instrument.best_bid_px):
             fill_best(venue, &instrument.bids, &left, BY_TRADE, mid2)
-            refresh_best(instrument)
+            refresh_best(venue, instrument, BUY)
         if rules.queue != NO_QUEUE:
             fill_queued(venue, instrument, BUY, px, qty, &left, mid2)
     return left < budget

@@ -20,13 +20,13 @@ class Rows:
         self.kept = {"fills": [], "orders": [], "equity": []}
 
     def fills(self, raw):
-        self.kept["fills"].append(raw)
+        self.kept["fills"].append(bytes(raw))
 
     def orders(self, raw):
-        self.kept["orders"].append(raw)
+        self.kept["orders"].append(bytes(raw))
 
     def equity(self, raw):
-        self.kept["equity"].append(raw)
+        self.kept["equity"].append(bytes(raw))
 
 
 def quotes(rows):

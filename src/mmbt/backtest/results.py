@@ -118,7 +118,7 @@ class RunDirectory:
     def write(self, kind: str, rows: NDArray[np.void]) -> None:
         """Takes rows of `fills`, `orders` or `equity`."""
         waiting = self._waiting.setdefault(kind, [])
-        waiting.append(rows)
+        waiting.append(rows.copy())
         if sum(map(len, waiting)) >= ROW_GROUP:
             self._write_waiting(kind)
 

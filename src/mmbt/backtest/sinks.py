@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import cysim
 from mmbt.backtest.tables import FILL_REASONS, Tables, rows_from
 from mmbt.market import Instrument
 
@@ -18,7 +18,7 @@ KIND_ROWS = ("fills", "orders", "equity")
 
 
 class Sink(Protocol):
-    """Takes recorded rows, block by block, in order."""
+    """Takes recorded rows, block by block, in order. They are lent for the call: whoever keeps them copies them."""
 
     def write(self, kind: str, rows: NDArray[np.void]) -> None:
         """Takes rows of `fills`, `orders` or `equity`."""
@@ -32,7 +32,7 @@ class MemorySink:
 
     def write(self, kind: str, rows: NDArray[np.void]) -> None:
         """Keeps the rows."""
-        self._blocks[kind].append(rows)
+        self._blocks[kind].append(rows.copy())
 
     def rows(self, kind: str) -> NDArray[np.void]:
         """All rows of one kind, in order."""
@@ -52,59 +52,44 @@ class Recording:
 
     def __init__(self, instruments: Sequence[Instrument], sink: Sink | None):
         self._sink = sink
-        self._names = [instrument.name.encode() for instrument in instruments]
-        self._hash = hashlib.sha256(b"mmbt-fills-1\n")
-        self.fill_count = 0
-        self.fills_by_reason = dict.fromkeys(FILL_REASONS, 0)
-        self.traded_lots = [0] * len(instruments)
-        self.maker_lots = 0
+        self._tally = cysim.FillTally([instrument.name for instrument in instruments])
 
     @property
     def result_hash(self) -> str:
         """SHA-256 over all fills (docs: determinism), hexadecimal."""
-        return self._hash.hexdigest()
+        return self._tally.result_hash
 
-    def fills(self, raw: bytes) -> None:
+    @property
+    def fill_count(self) -> int:
+        """All fills."""
+        return self._tally.count
+
+    @property
+    def fills_by_reason(self) -> dict[str, int]:
+        """Fills by why they happened."""
+        return dict(zip(FILL_REASONS, self._tally.by_reason, strict=True))
+
+    @property
+    def traded_lots(self) -> list[int]:
+        """Lots filled of each instrument."""
+        return self._tally.traded_lots
+
+    def fills(self, rows: memoryview) -> None:
         """Takes fills from the engine."""
-        rows = rows_from("fills", raw)
-        self._hash_fills(rows)
-        self.fill_count += len(rows)
-        for number, reason in enumerate(FILL_REASONS):
-            self.fills_by_reason[reason] += int(np.count_nonzero(rows["reason"] == number))
-        for index in np.unique(rows["instrument"]).tolist():
-            self.traded_lots[index] += int(rows["qty"][rows["instrument"] == index].sum())
+        self._tally.take(rows)
         self._hand_on("fills", rows)
 
-    def orders(self, raw: bytes) -> None:
+    def orders(self, rows: memoryview) -> None:
         """Takes outcomes of commands from the engine."""
-        self._hand_on("orders", rows_from("orders", raw))
+        self._hand_on("orders", rows)
 
-    def equity(self, raw: bytes) -> None:
+    def equity(self, rows: memoryview) -> None:
         """Takes rows of equity from the engine."""
-        self._hand_on("equity", rows_from("equity", raw))
+        self._hand_on("equity", rows)
 
-    def _hand_on(self, kind: str, rows: NDArray[np.void]) -> None:
+    def _hand_on(self, kind: str, rows: memoryview) -> None:
         if self._sink is not None:
-            self._sink.write(kind, rows)
-
-    def _hash_fills(self, rows: NDArray[np.void]) -> None:
-        # runs of one instrument are packed at once; the name's length differs from run to run
-        starts = np.flatnonzero(np.diff(rows["instrument"], prepend=-1))
-        for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-            name = self._names[int(rows["instrument"][start])]
-            packed = np.zeros(end - start, dtype=_packed_dtype(len(name)))
-            for field in ("ts", "order_id", "px", "qty", "side", "reason", "fee_low", "fee_high"):
-                packed[field] = rows[field][start:end]
-            packed["length"] = len(name)
-            packed["name"] = np.frombuffer(name, dtype=np.uint8)
-            self._hash.update(packed.tobytes())
-
-
-def _packed_dtype(name_bytes: int) -> np.dtype[np.void]:
-    return np.dtype([
-        ("ts", "<i8"), ("order_id", "<i8"), ("px", "<i8"), ("qty", "<i8"), ("side", "<i1"), ("reason", "<u1"),
-        ("fee_low", "<u8"), ("fee_high", "<i8"), ("length", "<u2"), ("name", "u1", (name_bytes,)),
-    ])
+            self._sink.write(kind, rows_from(kind, rows))
 
 
 def tables_of(sink: MemorySink, instruments: Sequence[Instrument]) -> dict[str, object]:

@@ -34,7 +34,7 @@ MIDS = ("mid2", "mid2_100ms", "mid2_1s", "mid2_10s", "mid2_60s")
 _DTYPES = {"fills": np.dtype(FILL_DTYPE), "orders": np.dtype(ORDER_DTYPE), "equity": np.dtype(EQUITY_DTYPE)}
 
 
-def rows_from(kind: str, raw: bytes) -> NDArray[np.void]:
+def rows_from(kind: str, raw: bytes | memoryview) -> NDArray[np.void]:
     """The recorded bytes of `fills`, `orders` or `equity` as a structured array."""
     return np.frombuffer(raw, dtype=_DTYPES[kind])
 
