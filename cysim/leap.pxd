@@ -37,8 +37,8 @@ cdef inline bint may_leap(Simulation* sim) noexcept nogil:
         sim.have_mids = all_have_mids(sim)
     return sim.have_mids
 
-# The last instant whose rows all stand before the next window of any source: a later row always stands, so no scan needs
-# another end, and no mid is taken that would be due after the last event. -1: no row is left.
+# The last instant whose rows all stand before the next window of any source: a later row always stands, so no scan
+# needs another end, and no mid is taken that would be due after the last event. -1: no row is left.
 cdef inline int64_t rows_until(const Simulation* sim) noexcept nogil:
     cdef int64_t index, ts, limit_ts = NEVER
     cdef const Source* source
@@ -113,8 +113,8 @@ cdef inline void take_quiet(Simulation* sim) noexcept nogil:
             sim.last_traded_ts = ts
     sim.venue.now = sim.last_ts
 
-# Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one by
-# one in their order, mids and equity when they are due.
+# Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one
+# by one in their order, mids and equity when they are due.
 cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     cdef int64_t limit_ts = due_ts if due_ts < sim.rows_until else sim.rows_until
     cdef int64_t hit, quiet_ts

@@ -8,8 +8,11 @@ cdef extern from * nogil:
 
     static inline mmbt_money mmbt_money_product(int64_t a, int64_t b, int64_t c, int *overflow)
     {
+        const mmbt_money first = (mmbt_money)a * b;
         mmbt_money product;
-        *overflow |= __builtin_mul_overflow((mmbt_money)a * b, (mmbt_money)c, &product);
+        if ((int64_t)first == first)     /* as nearly always: then the product of two 64-bit numbers fits */
+            return (mmbt_money)(int64_t)first * c;
+        *overflow |= __builtin_mul_overflow(first, (mmbt_money)c, &product);
         return product;
     }
 

@@ -108,7 +108,8 @@ cdef inline void finish_order(OrderPool* pool, int32_t order) noexcept nogil:
     cdef int64_t place = known_place(pool, pool.orders[order].id)
     mmbt_check(place < pool.known_count and pool.known[place].order == order)
     pool.known_count -= 1
-    memmove(&pool.known[place], &pool.known[place + 1], <size_t>(pool.known_count - place) * sizeof(KnownId))
+    if place < pool.known_count:
+        memmove(&pool.known[place], &pool.known[place + 1], <size_t>(pool.known_count - place) * sizeof(KnownId))
     pool.orders[order].id = 0
     pool.unused[pool.unused_count] = order
     pool.unused_count += 1
@@ -127,14 +128,16 @@ cdef inline int64_t first_at(const RestingSide* side, int64_t key) noexcept nogi
 cdef inline void join(RestingSide* side, int64_t key, int32_t order) noexcept nogil:
     cdef int64_t place = first_at(side, key)
     mmbt_check(side.count < side.capacity)
-    memmove(&side.items[place + 1], &side.items[place], <size_t>(side.count - place) * sizeof(Resting))
+    if place < side.count:
+        memmove(&side.items[place + 1], &side.items[place], <size_t>(side.count - place) * sizeof(Resting))
     side.items[place].key = key
     side.items[place].order = order
     side.count += 1
 
 cdef inline void take_out(RestingSide* side, int64_t place) noexcept nogil:
     side.count -= 1
-    memmove(&side.items[place], &side.items[place + 1], <size_t>(side.count - place) * sizeof(Resting))
+    if place < side.count:
+        memmove(&side.items[place], &side.items[place + 1], <size_t>(side.count - place) * sizeof(Resting))
 
 cdef inline void leave(RestingSide* side, int64_t key, int32_t order) noexcept nogil:
     cdef int64_t place = first_at(side, key)

@@ -5,10 +5,8 @@ the strategy's hooks where the loop stops for them. The loop itself never touche
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_READ
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport free
 
@@ -19,6 +17,7 @@ from cysim.delays cimport as_latency, set_delay, takes_time
 from cysim.failures cimport raise_failure
 from cysim.fills cimport NO_QUEUE
 from cysim.hooks cimport PythonHooks
+from cysim.lending cimport lend
 from cysim.native cimport ON_TIMER, NativeStrategy, hook_name
 from cysim.orders cimport free_pool
 from cysim.parts cimport Parts
@@ -40,16 +39,6 @@ cdef enum:                       # streams of random numbers (B3)
     FEEDING = 16                 # and one for each table of each instrument
 
 QUEUES = ("front", "back", "prob")
-
-# Hands rows over without a copy; they are written over afterwards, so nobody may keep them.
-cdef int lend(object take, void* rows, int64_t size) except -1:
-    view = PyMemoryView_FromMemory(<char*>rows, size, PyBUF_READ)
-    take(view)
-    try:
-        view.release()
-    except BufferError:
-        raise RuntimeError("the sink keeps rows that were only lent to it: it must copy them") from None
-    return 0
 
 
 @cython.final
@@ -254,8 +243,8 @@ cdef class Simulator:
             `feed(instrument, table)` gives the next part of table 'tob' (ts, bid_px, bid_qty, ask_px, ask_qty) or
             'trades' (ts, px, qty, side), contiguous int64 arrays (side int8), or None when there is no more.
         sink : object
-            Its methods `fills`, `orders` and `equity` take the recorded rows as a memoryview of bytes (FILL_DTYPE and so
-            on) that is lent for the call: whoever keeps rows copies them.
+            Its methods `fills`, `orders` and `equity` take the recorded rows as a memoryview of bytes (FILL_DTYPE and
+            so on) that is lent for the call: whoever keeps rows copies them.
         native : NativeStrategy, optional
             Answers the hooks it overrides in place of Python's. One that answers more than the timer leaves Python
             `on_start` and `on_end` only.
@@ -326,7 +315,7 @@ cdef class Simulator:
             elif wake == CHECK:
                 PyErr_CheckSignals()
                 if progress is not None:
-                    progress(events_of(&self.sim, QUOTES) + events_of(&self.sim, PRINTS))
+                    progress(events_of(&self.sim, PRINTS) + events_of(&self.sim, QUOTES))
             elif wake == ENDED:
                 return 0
             else:

@@ -1,0 +1,69 @@
+"""Fills counted and hashed as they are handed over, and rows lent to a sink for one call."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+
+import cysim
+from mmbt.backtest import BacktestConfig, run_backtest
+from mmbt.market import Instrument
+from mmbt.strategies.linear_skew import LinearSkew
+from mmbt.testing.markets import market_of
+
+FILL = np.dtype(cysim.FILL_DTYPE)
+NAMES = ["B", "Ärzte"]
+
+
+def some_fills(count):
+    random = np.random.default_rng(3)
+    rows = np.zeros(count, dtype=FILL)
+    for name in ("ts", "order_id", "px", "qty", "fee_low", "fee_high"):
+        rows[name] = random.integers(0, 1 << 40, count)
+    rows["fee_high"][::3] = -1
+    rows["side"] = random.choice([-1, 1], count)
+    rows["reason"] = random.integers(0, 4, count)
+    rows["instrument"] = random.integers(0, 2, count)
+    return rows
+
+
+def hash_in_words(rows):
+    told = hashlib.sha256(b"mmbt-fills-1\n")
+    for row in rows:
+        name = NAMES[row["instrument"]].encode()
+        told.update(struct.pack("<qqqqbBQqH", row["ts"], row["order_id"], row["px"], row["qty"], row["side"],
+                                row["reason"], row["fee_low"], row["fee_high"], len(name)) + name)
+    return told.hexdigest()
+
+
+@pytest.mark.parametrize("blocks", [(200,), (1, 199), (50, 0, 150), (199, 1)])
+def test_the_hash_and_the_counts_hang_on_the_fills_not_on_the_blocks(blocks):
+    rows, tally, start = some_fills(200), cysim.FillTally(NAMES), 0
+    for size in blocks:
+        tally.take(rows[start : start + size].tobytes())
+        start += size
+    assert tally.result_hash == hash_in_words(rows)
+    assert tally.count == 200
+    assert tally.by_reason == [int((rows["reason"] == reason).sum()) for reason in range(4)]
+    assert tally.traded_lots == [int(rows["qty"][rows["instrument"] == place].sum()) for place in range(2)]
+
+
+def test_half_a_fill_is_refused():
+    with pytest.raises(ValueError, match="no whole number of fills"):
+        cysim.FillTally(NAMES).take(b"\0" * (FILL.itemsize + 1))
+
+
+def test_a_sink_that_keeps_what_it_was_lent_is_told_so():
+    class Keeper:
+        def __init__(self):
+            self.kept = []
+
+        def write(self, kind, rows):
+            self.kept.append(rows)
+
+    market = market_of(Instrument("X", "1", "1", "1", quote="USD"), [(i * 10**8, 60, 1, 61, 1) for i in range(50)])
+    with pytest.raises(RuntimeError, match="keeps rows that were only lent"):
+        run_backtest(market, LinearSkew(), BacktestConfig(instruments=("X",)), Keeper())
