@@ -12,7 +12,7 @@ from cysim.types cimport (
     FOK_UNFILLABLE, FOR_HEDGE, FOR_QUOTE, GTC, IOC, LIMIT, MARKET, NO_REASON, POST_ONLY, POST_ONLY_MARKETABLE, REJECTED,
     REPLACE_COMMAND, SELF_MATCH, SELL, SESSION_END, TOO_LATE, UNFILLED_REST, UNKNOWN, in_ticks,
 )
-from cysim.venue cimport Instrument, Venue, seen_book
+from cysim.venue cimport Instrument, Venue, known_cash, known_position, seen_book
 
 # What a native strategy is shown, and the commands it may give: prices in ticks, quantities in lots, times in ns. A
 # wrong command raises where it is given, as it does in Python. What is not named here is the machine's own.
@@ -133,11 +133,11 @@ cdef inline bint is_traded(const View* view) noexcept nogil:
     return instrument_of(view).traded
 
 cdef inline int64_t position_of(const View* view) noexcept nogil:
-    return instrument_of(view).told_position if view.venue.reports_travel else instrument_of(view).ledger.position
+    return known_position(view.venue, instrument_of(view))
 
 # In units of `Context.money_unit`; a 128-bit integer, so `<double>cash_of(view)` is the nearest double.
 cdef inline money_t cash_of(const View* view) noexcept nogil:
-    return instrument_of(view).told_cash if view.venue.reports_travel else instrument_of(view).ledger.cash
+    return known_cash(view.venue, instrument_of(view))
 
 cdef inline int32_t instrument_count(const View* view) noexcept nogil:
     return <int32_t>view.venue.instrument_count

@@ -121,6 +121,13 @@ cdef inline void refresh_best(Venue* venue, Instrument* instrument, int side) no
 cdef inline Book* seen_book(const Venue* venue, Instrument* instrument) noexcept nogil:
     return &instrument.seen if venue.quotes_travel else &instrument.book
 
+# Position and cash as far as the strategy has been told.
+cdef inline int64_t known_position(const Venue* venue, const Instrument* instrument) noexcept nogil:
+    return instrument.told_position if venue.reports_travel else instrument.ledger.position
+
+cdef inline money_t known_cash(const Venue* venue, const Instrument* instrument) noexcept nogil:
+    return instrument.told_cash if venue.reports_travel else instrument.ledger.cash
+
 # A fill or an outcome sets out to the strategy: NULL when out of memory.
 cdef inline Report* send_report(Venue* venue, int32_t order, bint is_last) noexcept nogil:
     cdef Report* report = add_report(&venue.reports)
