@@ -20,7 +20,7 @@ from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
 from cysim.native cimport snap
 from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
-from cysim.venue cimport Venue, known_cash, known_position, seen_book
+from cysim.venue cimport Venue, known_cash, known_order, known_position, seen_book
 from cysim.views cimport exact_money, make_open_order
 
 from cysim.views import KINDS, PURPOSES
@@ -111,7 +111,7 @@ cdef class Context:
             state = &self._venue.pool.orders[self._venue.pool.known[place].order]
             if state.instrument == self._index:
                 orders.append(make_open_order(
-                    state, self.instrument, self._instrument.tick_units, self._venue.reports_travel))
+                    state, known_order(self._venue, state), self.instrument, self._instrument.tick_units))
         return tuple(orders)
 
     def to_ticks(self, price):
