@@ -5,6 +5,7 @@ from cysim.money cimport money_of
 from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, Fill, NativeStrategy, Print, View
 from cysim.recorder cimport FillRow
 from cysim.state cimport Simulation
+from cysim.told cimport fill_told, outcome_told
 from cysim.types cimport QUOTES
 
 cdef enum:
@@ -37,11 +38,9 @@ cdef inline int tell_natively(Simulation* sim, NativeStrategy native) except -1 
     for place in range(sim.venue.recorder.notice_count):
         row = sim.venue.recorder.notices[place].row
         if sim.venue.recorder.notices[place].is_fill:
-            tell_fill(native, &view, &sim.venue.reports.items[row].fill if sim.venue.reports_travel
-                      else &sim.venue.recorder.fills[row])
+            tell_fill(native, &view, fill_told(&sim.venue, row))
         else:
-            outcome = &sim.venue.reports.items[row].outcome if sim.venue.reports_travel \
-                else &sim.venue.recorder.orders[row]
+            outcome = outcome_told(&sim.venue, row)
             view.instrument = outcome.instrument
             native.answering = ON_ORDER
             native.on_order(&view, outcome)

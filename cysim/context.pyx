@@ -15,12 +15,12 @@ from cysim.book cimport is_valid
 from cysim.checks cimport checked_id, checked_number, checked_px, checked_qty, checked_side
 from cysim.desk cimport place as send_order
 from cysim.desk cimport send_cancel, send_replace, set_quotes
-from cysim.money cimport money_t, money_to_python
+from cysim.money cimport money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
 from cysim.native cimport snap
 from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
-from cysim.venue cimport Venue, seen_book
+from cysim.venue cimport Venue, known_cash, known_order, known_position, seen_book
 from cysim.views cimport exact_money, make_open_order
 
 from cysim.views import KINDS, PURPOSES
@@ -94,14 +94,12 @@ cdef class Context:
     @property
     def position(self):
         """Lots held, as far as the strategy has been told; negative when short."""
-        return self._instrument.told_position if self._venue.reports_travel else self._instrument.ledger.position
+        return known_position(self._venue, self._instrument)
 
     @property
     def cash(self):
         """Cash in the currency of settlement, fees included, exact (Decimal), as far as the strategy has been told."""
-        cdef money_t cash
-        cash = self._instrument.told_cash if self._venue.reports_travel else self._instrument.ledger.cash
-        return exact_money(money_to_python(cash), self.money_unit)
+        return exact_money(money_to_python(known_cash(self._venue, self._instrument)), self.money_unit)
 
     @property
     def orders(self):
@@ -113,7 +111,7 @@ cdef class Context:
             state = &self._venue.pool.orders[self._venue.pool.known[place].order]
             if state.instrument == self._index:
                 orders.append(make_open_order(
-                    state, self.instrument, self._instrument.tick_units, self._venue.reports_travel))
+                    state, known_order(self._venue, state), self.instrument, self._instrument.tick_units))
         return tuple(orders)
 
     def to_ticks(self, price):

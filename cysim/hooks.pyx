@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t
 from cysim.context cimport Context
 from cysim.recorder cimport FillRow, OrderRow
 from cysim.loop cimport apply_commands
+from cysim.told cimport fill_told, outcome_told
 from cysim.types cimport QUOTES
 from cysim.views cimport make_fill, make_outcome, make_trade
 
@@ -88,7 +89,7 @@ cdef class PythonHooks:
     # Tells the strategy every outcome that waits; its answers go into the queue.
     cdef int _tell(self) except -1:
         cdef int64_t place, row
-        cdef bint is_fill = False, travels = self.sim.venue.reports_travel
+        cdef bint is_fill = False
         cdef const FillRow* filled
         cdef const OrderRow* outcome
         cdef Context context
@@ -100,13 +101,11 @@ cdef class PythonHooks:
                 row = self.sim.venue.recorder.notices[place].row
                 is_fill = self.sim.venue.recorder.notices[place].is_fill
                 if is_fill:
-                    filled = &self.sim.venue.reports.items[row].fill if travels \
-                        else &self.sim.venue.recorder.fills[row]
+                    filled = fill_told(&self.sim.venue, row)
                     context = <Context>self.contexts[filled.instrument]
                     self._on_fill(context, make_fill(filled, context.instrument, context.money_unit))
                 else:
-                    outcome = &self.sim.venue.reports.items[row].outcome if travels \
-                        else &self.sim.venue.recorder.orders[row]
+                    outcome = outcome_told(&self.sim.venue, row)
                     context = <Context>self.contexts[outcome.instrument]
                     self._on_order(context, make_outcome(outcome, context.instrument))
         except BaseException:

@@ -5,14 +5,14 @@ from cysim.book cimport Book, is_valid
 from cysim.desk cimport place as send_order
 from cysim.desk cimport send_cancel, send_replace, set_quotes
 from cysim.money cimport money_t
-from cysim.orders cimport Order, find_order
+from cysim.orders cimport Order, Told, find_order
 from cysim.recorder cimport OrderRow
 from cysim.types cimport (
     ACCEPTED, AFTER_REPLACE, BUY, BY_CROSS, BY_TAKING, BY_TRADE, BY_USER, CANCEL_COMMAND, CANCELLED, FOK,
     FOK_UNFILLABLE, FOR_HEDGE, FOR_QUOTE, GTC, IOC, LIMIT, MARKET, NO_REASON, POST_ONLY, POST_ONLY_MARKETABLE, REJECTED,
     REPLACE_COMMAND, SELF_MATCH, SELL, SESSION_END, TOO_LATE, UNFILLED_REST, UNKNOWN, in_ticks,
 )
-from cysim.venue cimport Instrument, Venue, seen_book
+from cysim.venue cimport Instrument, Venue, known_cash, known_order, known_position, seen_book
 
 # What a native strategy is shown, and the commands it may give: prices in ticks, quantities in lots, times in ns. A
 # wrong command raises where it is given, as it does in Python. What is not named here is the machine's own.
@@ -133,11 +133,11 @@ cdef inline bint is_traded(const View* view) noexcept nogil:
     return instrument_of(view).traded
 
 cdef inline int64_t position_of(const View* view) noexcept nogil:
-    return instrument_of(view).told_position if view.venue.reports_travel else instrument_of(view).ledger.position
+    return known_position(view.venue, instrument_of(view))
 
 # In units of `Context.money_unit`; a 128-bit integer, so `<double>cash_of(view)` is the nearest double.
 cdef inline money_t cash_of(const View* view) noexcept nogil:
-    return instrument_of(view).told_cash if view.venue.reports_travel else instrument_of(view).ledger.cash
+    return known_cash(view.venue, instrument_of(view))
 
 cdef inline int32_t instrument_count(const View* view) noexcept nogil:
     return <int32_t>view.venue.instrument_count
@@ -162,20 +162,21 @@ cdef inline OrderWalk own_orders(const View* view) noexcept nogil:
 cdef inline bint next_order(OrderWalk* walk) noexcept nogil:
     cdef Venue* venue = walk.view.venue
     cdef const Order* order
+    cdef Told known
     while walk.place < walk.end:
         order = &venue.pool.orders[venue.pool.known[walk.place].order]
         walk.place += 1
         if order.instrument != walk.view.instrument:
             continue
+        known = known_order(venue, order)
         walk.order.id = order.id
-        walk.order.px = order.told.px if venue.reports_travel else order.px
-        walk.order.px = in_ticks(walk.order.px, instrument_of(&walk.view).tick_units)
-        walk.order.qty = order.told.qty if venue.reports_travel else order.qty
-        walk.order.remaining = order.told.remaining if venue.reports_travel else order.remaining
+        walk.order.px = in_ticks(known.px, instrument_of(&walk.view).tick_units)
+        walk.order.qty = known.qty
+        walk.order.remaining = known.remaining
         walk.order.side = order.side
         walk.order.kind = order.kind
         walk.order.purpose = order.purpose
-        walk.order.live = order.told.live if venue.reports_travel else order.live
+        walk.order.live = known.live
         return True
     return False
 

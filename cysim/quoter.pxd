@@ -6,7 +6,7 @@ from cysim.book cimport Book, is_valid
 from cysim.desk cimport set_quotes
 from cysim.native cimport MAX_LEVELS, NativeStrategy, snap
 from cysim.types cimport LIMIT, in_ticks
-from cysim.venue cimport Instrument, Venue, seen_book
+from cysim.venue cimport Instrument, Venue, known_position, seen_book
 
 cdef struct QuoterParams:        # the rule of fixed-spread, linear-skew and ladder (A6)
     double half_spread_ticks     # h
@@ -32,7 +32,7 @@ cdef inline bint is_repeated(const int64_t* px, int64_t level) noexcept nogil:
 cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t index) noexcept nogil:
     cdef Instrument* instrument = &venue.instruments[index]
     cdef Book* book = seen_book(venue, instrument)
-    cdef int64_t position = instrument.told_position if venue.reports_travel else instrument.ledger.position
+    cdef int64_t position = known_position(venue, instrument)
     cdef int64_t n = instrument.tick_units
     cdef int64_t bid_px[MAX_LEVELS]
     cdef int64_t offer_px[MAX_LEVELS]

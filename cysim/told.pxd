@@ -1,7 +1,7 @@
 from libc.stdint cimport int64_t
 
 from cysim.orders cimport Order, finish_order
-from cysim.recorder cimport notify
+from cysim.recorder cimport FillRow, OrderRow, notify
 from cysim.reports cimport Report
 from cysim.types cimport ACCEPTED, NEVER, OUT_OF_MEMORY
 from cysim.venue cimport Instrument, Venue, fail
@@ -48,3 +48,10 @@ cdef inline void forget_orders(Venue* venue) noexcept nogil:
     while venue.pool.known_count > 0:
         finish_order(&venue.pool, venue.pool.known[0].order)
     venue.reports.heard = venue.reports.count
+
+# The row of an outcome that waits to be told: its report's own where reports travel, else the one recorded.
+cdef inline const FillRow* fill_told(const Venue* venue, int64_t row) noexcept nogil:
+    return &venue.reports.items[row].fill if venue.reports_travel else &venue.recorder.fills[row]
+
+cdef inline const OrderRow* outcome_told(const Venue* venue, int64_t row) noexcept nogil:
+    return &venue.reports.items[row].outcome if venue.reports_travel else &venue.recorder.orders[row]

@@ -10,7 +10,7 @@ from cysim.fills cimport (
 from cysim.latency cimport Bus, CommandQueue
 from cysim.ledger cimport Ledger, book_fill
 from cysim.money cimport money_high, money_low, money_t
-from cysim.orders cimport Order, OrderPool, RestingSide, finish_order, first_at, leave, take_out
+from cysim.orders cimport Order, OrderPool, RestingSide, Told, finish_order, first_at, leave, take_out
 from cysim.queues cimport UNKNOWN_AHEAD, requeue
 from cysim.recorder cimport FillRow, OrderRow, Recorder, add_fill, add_order, notify, schedule_marks
 from cysim.reports cimport Report, Reports, add_report
@@ -120,6 +120,24 @@ cdef inline void refresh_best(Venue* venue, Instrument* instrument, int side) no
 # The book as the strategy sees it.
 cdef inline Book* seen_book(const Venue* venue, Instrument* instrument) noexcept nogil:
     return &instrument.seen if venue.quotes_travel else &instrument.book
+
+# Position and cash as far as the strategy has been told.
+cdef inline int64_t known_position(const Venue* venue, const Instrument* instrument) noexcept nogil:
+    return instrument.told_position if venue.reports_travel else instrument.ledger.position
+
+cdef inline money_t known_cash(const Venue* venue, const Instrument* instrument) noexcept nogil:
+    return instrument.told_cash if venue.reports_travel else instrument.ledger.cash
+
+# An order of ours as far as the strategy has been told.
+cdef inline Told known_order(const Venue* venue, const Order* order) noexcept nogil:
+    cdef Told known
+    if venue.reports_travel:
+        return order.told
+    known.px = order.px
+    known.qty = order.qty
+    known.remaining = order.remaining
+    known.live = order.live
+    return known
 
 # A fill or an outcome sets out to the strategy: NULL when out of memory.
 cdef inline Report* send_report(Venue* venue, int32_t order, bint is_last) noexcept nogil:

@@ -5,7 +5,9 @@ from libc.stdint cimport int64_t
 
 from cysim.money cimport EXACT_DIGITS
 from cysim.orders cimport Order as OrderState
+from cysim.orders cimport Told
 from cysim.recorder cimport FillRow, OrderRow
+from cysim.types cimport in_ticks
 
 from decimal import Context as DecimalContext
 
@@ -142,18 +144,17 @@ cdef Order make_outcome(const OrderRow* source, str instrument):
     return order
 
 
-# `told`: as the strategy knows it, which is behind the venue where reports travel.
-cdef Order make_open_order(const OrderState* state, str instrument, int64_t tick_units, bint told):
+cdef Order make_open_order(const OrderState* state, Told known, str instrument, int64_t tick_units):
     cdef Order order = Order.__new__(Order)
     order.id = state.id
     order.instrument = instrument
     order.side = state.side
-    order.px = (state.told.px if told else state.px) // tick_units
-    order.qty = state.told.qty if told else state.qty
-    order.remaining = state.told.remaining if told else state.remaining
+    order.px = in_ticks(known.px, tick_units)
+    order.qty = known.qty
+    order.remaining = known.remaining
     order.kind = KINDS[state.kind]
     order.purpose = PURPOSES[state.purpose]
-    order.status = "live" if (state.told.live if told else state.live) else "travelling"
+    order.status = "live" if known.live else "travelling"
     order.reason = ""
     return order
 
