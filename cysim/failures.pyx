@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from cysim.stream cimport WINDOW, Source
-from cysim.types cimport LIMIT, MONEY_OVERFLOW, OUT_OF_MEMORY, QUOTES, TIME_BACKWARDS
+from cysim.types cimport LIMIT, MONEY_OVERFLOW, OUT_OF_MEMORY, QUOTES, TIME_BACKWARDS, TIME_LIMIT
 
 
 cdef int raise_failure(int status, const Source* source, str instrument, int64_t now) except -1:
@@ -32,7 +32,7 @@ cdef int raise_failure(int status, const Source* source, str instrument, int64_t
 
 cdef int64_t backwards_row(const Source* source) noexcept:
     cdef int64_t row = source.checked, before = source.last_ts
-    while row < source.length - 1 and before <= source.ts[row]:
+    while row < source.length - 1 and before <= source.ts[row] < TIME_LIMIT:
         before = source.ts[row]
         row += 1
     return row

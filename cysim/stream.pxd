@@ -25,51 +25,55 @@ cdef struct Source:              # one table of one instrument: the part at hand
     bint finished                # no more parts will come
     bint may_gap                 # between rows at hand lies a silence of a session gap or more
 
-# The sign of (px - 1) ^ (qty - 1) tells, of two numbers that are not negative, whether just one of them is 0.
+# The sign of (px - 1) ^ (qty - 1) tells, of two numbers that are not negative, whether just one of them is 0. Columns
+# may hold anything: what is subtracted is unsigned, so that it may wrap.
 cdef inline int check_quotes(const Source* source, int64_t start, int64_t end) noexcept nogil:
-    cdef const int64_t* bid_px = source.bid_px
-    cdef const int64_t* bid_qty = source.bid_qty
-    cdef const int64_t* ask_px = source.ask_px
-    cdef const int64_t* ask_qty = source.ask_qty
-    cdef int64_t bits = 0, torn = 0, row
+    cdef const uint64_t* bid_px = <const uint64_t*>source.bid_px
+    cdef const uint64_t* bid_qty = <const uint64_t*>source.bid_qty
+    cdef const uint64_t* ask_px = <const uint64_t*>source.ask_px
+    cdef const uint64_t* ask_qty = <const uint64_t*>source.ask_qty
+    cdef uint64_t bits = 0, torn = 0
+    cdef int64_t row
     for row in range(start, end):
         bits |= bid_px[row] | bid_qty[row] | ask_px[row] | ask_qty[row]
         torn |= ((bid_px[row] - 1) ^ (bid_qty[row] - 1)) | ((ask_px[row] - 1) ^ (ask_qty[row] - 1))
     if source.tick_units > 1:
         for row in range(start, end):
-            if bid_px[row] % source.tick_units != 0 or ask_px[row] % source.tick_units != 0:
-                torn = -1
-    return BAD_QUOTE if torn < 0 or <uint64_t>bits >= <uint64_t>LIMIT else OK
+            if source.bid_px[row] % source.tick_units != 0 or source.ask_px[row] % source.tick_units != 0:
+                return BAD_QUOTE
+    return BAD_QUOTE if <int64_t>torn < 0 or bits >= <uint64_t>LIMIT else OK
 
 cdef inline int check_prints(const Source* source, int64_t start, int64_t end) noexcept nogil:
-    cdef const int64_t* px = source.bid_px
-    cdef const int64_t* qty = source.bid_qty
+    cdef const uint64_t* px = <const uint64_t*>source.bid_px
+    cdef const uint64_t* qty = <const uint64_t*>source.bid_qty
     cdef const int8_t* aggressor = source.aggressor
-    cdef int64_t bits = 0, torn = 0, row
+    cdef uint64_t bits = 0, torn = 0
+    cdef int64_t row
     cdef int strange = 0
     for row in range(start, end):
         bits |= px[row] | qty[row]
         torn |= (px[row] - 1) | (qty[row] - 1)
     for row in range(start, end):
         strange |= (aggressor[row] < -1) | (aggressor[row] > 1)
-    return BAD_PRINT if torn < 0 or strange or <uint64_t>bits >= <uint64_t>LIMIT else OK
+    return BAD_PRINT if <int64_t>torn < 0 or strange or bits >= <uint64_t>LIMIT else OK
 
 # Checks the next window of rows: ascending times and possible values.
 cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil:
-    cdef const int64_t* ts = source.ts
+    cdef const uint64_t* ts = <const uint64_t*>source.ts
     cdef int64_t start = source.checked
     cdef int64_t end = start + WINDOW if start + WINDOW < source.length else source.length
-    cdef int64_t bits = ts[start] | (ts[start] - source.last_ts)
-    cdef int64_t short_of_gap = session_gap - 1 - (ts[start] - source.last_ts)
+    cdef uint64_t longest = <uint64_t>session_gap - 1
+    cdef uint64_t bits = ts[start] | (ts[start] - <uint64_t>source.last_ts)
+    cdef uint64_t short_of_gap = longest - (ts[start] - <uint64_t>source.last_ts)
     cdef int64_t row
     for row in range(start + 1, end):
         bits |= ts[row] | (ts[row] - ts[row - 1])
-        short_of_gap |= session_gap - 1 - (ts[row] - ts[row - 1])
-    if <uint64_t>bits >= <uint64_t>TIME_LIMIT:
+        short_of_gap |= longest - (ts[row] - ts[row - 1])
+    if bits >= <uint64_t>TIME_LIMIT:
         return TIME_BACKWARDS
-    source.last_ts = ts[end - 1]
+    source.last_ts = source.ts[end - 1]
     source.checked = end
-    source.may_gap = short_of_gap < 0
+    source.may_gap = <int64_t>short_of_gap < 0
     return check_quotes(source, start, end) if source.table == QUOTES else check_prints(source, start, end)
 
 # First row from `pos` later than `limit_ts`.

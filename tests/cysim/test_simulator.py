@@ -104,10 +104,21 @@ def test_S28_time_backwards_is_found_behind_many_windows():
         run([quotes(rows)])
 
 
+@pytest.mark.parametrize("gap", [None, 1])
+@pytest.mark.parametrize("ts", [-(2**63), 2**63 - 1, 2**62, -1])
+def test_times_that_make_no_sense_are_named_and_their_differences_do_not_overflow(ts, gap):
+    rows = quotes([(i, 100, 5, 102, 5) for i in range(9)])
+    rows[0][5:] = ts, -(2**63), 2**63 - 1, -(2**63)
+    with pytest.raises(ValueError, match=rf"X, tob, row 5: time goes backwards, from 4 ns \(row 4\) to {ts} ns"):
+        run([rows], session_gap=gap)
+    with pytest.raises(ValueError, match=rf"X, tob, row 0: time goes backwards, from .* to {ts} ns"):
+        run([tuple(column[5:] for column in rows)], session_gap=gap)
+
+
 @pytest.mark.parametrize("row", [
     (3, 0, 5, 102, 5), (3, 100, 0, 102, 5), (3, 100, 5, 0, 5), (3, 100, 5, 102, 0), (3, -100, 5, 102, 5),
     (3, 100, -5, 102, 5), (3, 2**40, 5, 2**40 + 2, 5), (3, 100, 5, 102, 2**40), (3, 101, 5, 102, 5),
-    (3, 100, 5, 103, 5),
+    (3, 100, 5, 103, 5), (3, -(2**63), 5, 102, 5), (3, 100, -(2**63), 2**63 - 1, 5),
 ])
 def test_impossible_quotes_are_named(row):
     with pytest.raises(ValueError, match=r"X, tob, row 2: impossible values") as caught:
@@ -115,7 +126,9 @@ def test_impossible_quotes_are_named(row):
     assert str(list(row[1:])) in str(caught.value)
 
 
-@pytest.mark.parametrize("row", [(3, 0, 5, 1), (3, 100, 0, 1), (3, -1, 5, 1), (3, 100, 2**40, 1), (3, 100, 5, 2)])
+@pytest.mark.parametrize("row", [
+    (3, 0, 5, 1), (3, 100, 0, 1), (3, -1, 5, 1), (3, 100, 2**40, 1), (3, 100, 5, 2), (3, -(2**63), 5, 1),
+])
 def test_impossible_prints_are_named(row):
     with pytest.raises(ValueError, match=r"X, trades, row 1: impossible values"):
         run([quotes(GOOD)], [prints([(1, 100, 5, 1), row])])
