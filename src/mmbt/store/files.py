@@ -21,6 +21,7 @@ __all__ = [
     "READERS",
     "WRITER",
     "HashedSink",
+    "Sink",
     "inside",
     "io_errors",
     "locked",
@@ -71,22 +72,11 @@ def _existing(path: Path) -> Path:
     return path
 
 
-class HashedSink:
-    """A new file that is hashed as it is written and synced when it is closed; pyarrow writes into it."""
+class Sink:
+    """What pyarrow writes a file into, from its beginning to its end; `size` bytes have come so far."""
 
-    def __init__(self, path: Path):
-        self.path = path
-        self.size = 0
-        self._hash = hashlib.sha256()
-        self._file: BinaryIO = path.open("xb", buffering=0)
-
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
+    size = 0
+    closed = False
 
     def writable(self) -> bool:
         return True
@@ -102,18 +92,40 @@ class HashedSink:
 
     def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
-        self._hash.update(view)
+        self.put(view)
         self.size += len(view)
-        left = view
-        while left:
-            left = left[write_some(self._file, left) :]
         return len(view)
+
+    def put(self, data: memoryview) -> None:
+        """Take the bytes that go to `size`."""
+        raise NotImplementedError
 
     def flush(self) -> None:
         pass
 
     def close(self) -> None:
-        if not self._file.closed:
+        self.closed = True
+
+
+class HashedSink(Sink):
+    """A new file that is hashed as it is written and synced when it is closed."""
+
+    def __init__(self, path: Path):
+        self._hash = hashlib.sha256()
+        self._file: BinaryIO = path.open("xb", buffering=0)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def put(self, data: memoryview) -> None:
+        self._hash.update(data)
+        while data:
+            data = data[write_some(self._file, data) :]
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
             try:
                 os.fsync(self._file.fileno())
             finally:

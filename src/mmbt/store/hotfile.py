@@ -186,44 +186,20 @@ class _Pending:
         return "".join(self._done + rest)
 
 
-class _Skeleton:
+class _Skeleton(files.Sink):
     """The file as Arrow writes it, its columns left out; remembers where the blank checksums stand."""
-
-    closed = False
 
     def __init__(self, file: BinaryIO, blank: bytes):
         self.blanks: list[int] = []
         self._file = file
         self._blank = blank
-        self._size = 0
 
-    def write(self, data: Any) -> int:
-        piece = memoryview(data).cast("B")
-        at = bytes(piece).find(self._blank) if len(piece) <= _LONG + len(self._blank) else -1
+    def put(self, data: memoryview) -> None:
+        at = bytes(data).find(self._blank) if len(data) <= _LONG + len(self._blank) else -1
         if at >= 0:
-            self.blanks.append(self._size + at)
-        if at >= 0 or len(piece) <= _LONG:
-            _put(self._file, self._size, piece)
-        self._size += len(piece)
-        return len(piece)
-
-    def tell(self) -> int:
-        return self._size
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
+            self.blanks.append(self.size + at)
+        if at >= 0 or len(data) <= _LONG:
+            _put(self._file, self.size, data)
 
 
 def _put(file: BinaryIO, position: int, data: Any) -> None:
