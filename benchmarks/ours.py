@@ -6,6 +6,7 @@
 |----------------|--------|--------------------------------------------------------------------------------------|
 | `idle`         | stream | a strategy without hooks over columns in memory                                      |
 | `quotes`       | stream | the built-in `linear-skew`, both quotes every 100 ms                                 |
+| `recorded`     | stream | the same with all that a run records: fills with their mids, outcomes, equity        |
 | `python-timer` | stream | the same quotes from `on_timer` in Python                                            |
 | `python-event` | stream | `on_tob` and `on_trade` in Python, each reading bid and ask                          |
 | `disk`         | store  | `linear-skew` from Parquet, opened, checked and decoded within the time measured     |
@@ -15,8 +16,8 @@
 | `csv`          | raw    | raw files to a store                                                                 |
 | `startup`      | store  | from the start of the process to the first `on_tob`                                  |
 
-prints one JSON line. Orders travel without latency, fees are 0, fills follow the preset `seed`. Recorded rows are
-counted and hashed, not kept: the peers run without a recorder.
+prints one JSON line. Orders travel without latency, fees are 0, fills follow the preset `seed`. Fills are counted and
+hashed, money is exact; nothing else is recorded but in `recorded`: the peers run without a recorder.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
-CASES = ("idle", "quotes", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup")
+CASES = ("idle", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup")
 HALF_SPREAD = 0.5
 SKEW = 0.01
 
@@ -95,18 +96,20 @@ def strategy(case: str) -> Strategy:
 
 
 class Unkept:
-    """Drops the recorded rows once they are counted and hashed: the peers keep no records either."""
+    """Takes everything and keeps nothing."""
+
+    kinds = ("fills", "orders", "equity")
 
     def write(self, kind: str, rows: Any) -> None:
         """Drops them."""
 
 
-def replay(market: MarketData, chosen: Strategy) -> dict[str, Any]:
-    """One backtest's summary: every fill counted and hashed, money exact, mark-outs taken; tables not kept."""
-    from mmbt.backtest import BacktestConfig, run_backtest
+def replay(market: MarketData, chosen: Strategy, recorded: bool = False) -> dict[str, Any]:
+    """One backtest's summary: every fill counted and hashed, money exact; with `recorded` all rows and mids too."""
+    from mmbt.backtest import BacktestConfig, NoSink, run_backtest
 
     config = BacktestConfig(instruments=(market.instruments[0].name,))
-    return run_backtest(market, chosen, config, Unkept()).summary
+    return run_backtest(market, chosen, config, Unkept() if recorded else NoSink()).summary
 
 
 def open_market(store: Path, hot: bool = False) -> MarketData:
@@ -185,7 +188,7 @@ def _replay(case: str, directory: Path, seconds: float) -> dict[str, Any]:
             return stream.market
 
     summary: dict[str, Any] = {}
-    report |= repeat(lambda: summary.update(replay(market(), strategy(case))), seconds)
+    report |= repeat(lambda: summary.update(replay(market(), strategy(case), case == "recorded")), seconds)
     kept = {name: summary[name] for name in ("events", "fills", "position_lots", "decisions", "result_hash")}
     return {**kept, "own_events": summary["events"], **report}
 

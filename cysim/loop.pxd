@@ -200,7 +200,7 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             continue
         if sim.first_ts == NEVER:
             sim.first_ts = row_ts
-            sim.next_equity = row_ts + sim.equity_interval
+            sim.next_equity = row_ts + sim.equity_interval if sim.venue.recorder.keeps_equity else NEVER
         observe_ts = next_observation(sim)
         if observe_ts < step_ts:
             observe_before(sim, step_ts)

@@ -30,6 +30,8 @@ cdef inline void record_equity(Simulation* sim, int32_t index, int64_t ts, int64
     mmbt_check(money_equal(pnl, profit_split(&instrument.ledger, &instrument.ledger.overflow)))
     if instrument.ledger.overflow:
         fail(&sim.venue, MONEY_OVERFLOW)
+    if not sim.venue.recorder.keeps_equity:
+        return
     row = add_equity(&sim.venue.recorder)
     if row == NULL:
         fail(&sim.venue, OUT_OF_MEMORY)
@@ -67,6 +69,8 @@ cdef inline void record_grid_equity(Simulation* sim) noexcept nogil:
 # After a step: one row of equity for each of its fills.
 cdef inline void record_fills_equity(Simulation* sim) noexcept nogil:
     cdef int32_t index
+    if not sim.venue.recorder.keeps_equity:
+        sim.equity_fills = sim.venue.recorder.fill_count
     while sim.equity_fills < sim.venue.recorder.fill_count:
         index = sim.venue.recorder.fills[sim.equity_fills].instrument
         record_equity(sim, index, sim.venue.now, sim.venue.instruments[index].book.mid2)

@@ -74,6 +74,9 @@ cdef struct Recorder:
     int64_t notice_capacity
     bint notify_fills            # the strategy listens to fills
     bint notify_orders           # the strategy listens to outcomes
+    bint keeps_marks             # the mids after each fill are wanted
+    bint keeps_orders            # outcomes of commands are
+    bint keeps_equity            # rows of equity are
 
 cdef inline int64_t horizon_ns(int horizon) noexcept nogil:
     if horizon == 0:
@@ -93,10 +96,14 @@ cdef inline void refresh_next_mark(Recorder* recorder) noexcept nogil:
             recorder.next_mark_ts = recorder.mark_ts[horizon]
             recorder.next_mark_horizon = horizon
 
-# The last fill's mids will be wanted.
+# The last fill's mids will be wanted, or are not.
 cdef inline void schedule_marks(Recorder* recorder) noexcept nogil:
     cdef int horizon
     cdef int64_t fill = recorder.fill_count - 1
+    if not recorder.keeps_marks:
+        for horizon in range(HORIZONS):
+            recorder.pending[horizon] = recorder.fill_count
+        return
     for horizon in range(HORIZONS):
         if recorder.pending[horizon] == fill:
             recorder.mark_ts[horizon] = recorder.fills[fill].ts + horizon_ns(horizon)

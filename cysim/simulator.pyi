@@ -8,6 +8,7 @@ from cysim.native import NativeStrategy
 _Instrument = tuple[str, str, str, Decimal, int, bool, int]
 
 QUEUES: tuple[str, ...]
+KINDS: tuple[str, ...]
 
 class _Sink(Protocol):
     def fills(self, rows: memoryview, /) -> None: ...
@@ -50,5 +51,6 @@ class Simulator:
         sink: _Sink,
         native: NativeStrategy | None = None,
         progress: Callable[[int], object] | None = None,
+        rows: Collection[str] = ...,
     ) -> None: ...
     def summary(self) -> dict[str, Any]: ...

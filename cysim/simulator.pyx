@@ -39,6 +39,7 @@ cdef enum:                       # streams of random numbers (B3)
     FEEDING = 16                 # and one for each table of each instrument
 
 QUEUES = ("front", "back", "prob")
+KINDS = ("fills", "orders", "equity")
 
 
 @cython.final
@@ -232,7 +233,7 @@ cdef class Simulator:
                       <uint64_t>(FEEDING + 2 * instrument + (0 if table == PRINTS else 1)))
         return 0
 
-    def run(self, hooks, feed, sink, NativeStrategy native=None, progress=None):
+    def run(self, hooks, feed, sink, NativeStrategy native=None, progress=None, rows=KINDS):
         """Replays the whole market.
 
         Parameters
@@ -250,6 +251,8 @@ cdef class Simulator:
             `on_start` and `on_end` only.
         progress : callable, optional
             Called with the number of events replayed about every million events.
+        rows : collection of str
+            What is recorded of fills, orders and equity. Fills always are; without them here, their later mids are not.
 
         Raises
         ------
@@ -264,7 +267,12 @@ cdef class Simulator:
         """
         if self._started:
             raise RuntimeError("a simulator runs once: make a new one for another run")
+        if not set(rows) <= set(KINDS):
+            raise ValueError(f"rows may hold {', '.join(KINDS)}, not {', '.join(sorted(set(rows) - set(KINDS)))}")
         self._started = True
+        self.sim.venue.recorder.keeps_marks = "fills" in rows
+        self.sim.venue.recorder.keeps_orders = "orders" in rows
+        self.sim.venue.recorder.keeps_equity = "equity" in rows
         self._parts = Parts(feed, self._names, self._local)
         self._sink = sink
         self._hooks.listen(hooks)

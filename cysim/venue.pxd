@@ -162,8 +162,11 @@ cdef inline void end_order(Venue* venue, int32_t index) noexcept nogil:
 cdef inline void write_outcome(
     Venue* venue, int32_t index, const Order* order, int64_t order_id, int32_t instrument, int status, int reason,
 ) noexcept nogil:
-    cdef OrderRow* row = add_order(&venue.recorder)
+    cdef OrderRow* row
     cdef Report* report
+    if not (venue.recorder.keeps_orders or venue.recorder.notify_orders or venue.reports_travel):
+        return
+    row = add_order(&venue.recorder)
     if row == NULL:
         fail(venue, OUT_OF_MEMORY)
         return

@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 import cysim
-from mmbt.backtest import BacktestConfig, run_backtest
+from mmbt.backtest import BacktestConfig, NoSink, run_backtest
 from mmbt.market import Instrument
 from mmbt.strategies.linear_skew import LinearSkew
 from mmbt.testing.markets import market_of
 
 FILL = np.dtype(cysim.FILL_DTYPE)
 NAMES = ["B", "Ärzte"]
+CONFIG = BacktestConfig(instruments=("X",))
+MARKET = market_of(
+    Instrument("X", "1", "1", "1", quote="USD"),
+    [(i * 10**8, 60 + i % 3, 1, 61 + i % 3, 1) for i in range(300)],
+    [(i * 10**8 + 5, 60 + i % 4, 1, 1) for i in range(300)],
+)
 
 
 def some_fills(count):
@@ -58,12 +64,34 @@ def test_half_a_fill_is_refused():
 
 def test_a_sink_that_keeps_what_it_was_lent_is_told_so():
     class Keeper:
+        kinds = ("fills",)
+
         def __init__(self):
             self.kept = []
 
         def write(self, kind, rows):
             self.kept.append(rows)
 
-    market = market_of(Instrument("X", "1", "1", "1", quote="USD"), [(i * 10**8, 60, 1, 61, 1) for i in range(50)])
     with pytest.raises(RuntimeError, match="keeps rows that were only lent"):
-        run_backtest(market, LinearSkew(), BacktestConfig(instruments=("X",)), Keeper())
+        run_backtest(MARKET, LinearSkew(), CONFIG, Keeper())
+
+
+def test_what_nobody_takes_is_not_recorded_and_changes_nothing():
+    class Some:
+        def __init__(self, *kinds):
+            self.kinds, self.rows = kinds, {}
+
+        def write(self, kind, rows):
+            self.rows.setdefault(kind, []).append(rows.copy())
+
+    full = run_backtest(MARKET, LinearSkew(), CONFIG)
+    assert full.fills.num_rows > 20
+    timeless = {name: value for name, value in full.summary.items()
+                if name not in ("wall_s", "events_per_s", "peak_rss_mb")}
+    for sink in (NoSink(), Some(), Some("fills"), Some("orders"), Some("equity")):
+        result = run_backtest(MARKET, LinearSkew(), CONFIG, sink)
+        assert {name: result.summary[name] for name in timeless} == timeless
+        assert result.fills is None
+        for kind, blocks in getattr(sink, "rows", {}).items():
+            assert kind in sink.kinds
+            assert np.concatenate(blocks)["ts"].tolist() == getattr(full, kind)["ts"].to_pylist()

@@ -3,6 +3,7 @@
 from mmbt.backtest.config import PRESETS, BacktestConfig, FillRules
 from mmbt.backtest.results import RunDirectory, describe_run
 from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instruments, run_backtest
+from mmbt.backtest.sinks import NoSink
 from mmbt.backtest.totals import Totals
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "BacktestConfig",
     "BacktestResult",
     "FillRules",
+    "NoSink",
     "RunDirectory",
     "RunInterrupted",
     "Totals",

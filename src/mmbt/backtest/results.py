@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 import cysim
 from mmbt.backtest.config import BacktestConfig
+from mmbt.backtest.sinks import KIND_ROWS
 from mmbt.backtest.tables import Tables
 from mmbt.errors import FileError, UsageError
 from mmbt.market import Instrument
@@ -88,6 +89,8 @@ class RunDirectory:
     FileError
         When it cannot be made.
     """
+
+    kinds: Collection[str] = KIND_ROWS
 
     def __init__(self, path: Path, instruments: Sequence[Instrument], manifest: dict[str, Any]):
         self.path = path

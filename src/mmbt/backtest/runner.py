@@ -72,7 +72,8 @@ def run_backtest(
     config
         Instruments, fill rules, latencies, fees.
     sink
-        Takes the recorded rows as they come; None keeps them in memory, as tables of the result.
+        Takes the recorded rows as they come; None keeps them in memory, as tables of the result. `NoSink()` records
+        none: fastest, where only the summary is wanted.
     progress
         Called about every million events with the number replayed.
 
@@ -90,7 +91,7 @@ def run_backtest(
         When money leaves its 128 bits.
     """
     instruments = chosen_instruments(market, config)
-    memory = MemorySink() if sink is None else None
+    memory = MemorySink()
     recording = Recording(instruments, memory if sink is None else sink)
     totals = Totals(instruments, config)
     try:
@@ -103,13 +104,13 @@ def run_backtest(
         summary = _summary(simulator, recording, instruments, strategy, config, totals, time.perf_counter() - started)
         if complete and config.risk_grid is not None:
             summary["risk"] = totals.risk(market)
-        tables = {} if memory is None else tables_of(memory, instruments)
+        tables = tables_of(memory, instruments) if sink is None else {}
         return BacktestResult(summary, recording.result_hash, complete, **tables)
 
     native = _native_code(strategy)
     hooks = {name: getattr(strategy, name) for name in HOOKS if type(strategy).overrides(name)}
     try:
-        simulator.run(hooks, _feeder(market), recording, native, progress)
+        simulator.run(hooks, _feeder(market), recording, native, progress, recording.kinds)
     except KeyboardInterrupt:
         raise RunInterrupted(result(False)) from None
     except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,20 +12,43 @@ import cysim
 from mmbt.backtest.tables import FILL_REASONS, Tables, rows_from
 from mmbt.market import Instrument
 
-__all__ = ["MemorySink", "Recording", "Sink"]
+__all__ = ["KIND_ROWS", "MemorySink", "NoSink", "Recording", "Sink"]
 
 KIND_ROWS = ("fills", "orders", "equity")
 
 
 class Sink(Protocol):
-    """Takes recorded rows, block by block, in order. They are lent for the call: whoever keeps them copies them."""
+    """Takes recorded rows, block by block, in order. They are lent for the call: whoever keeps them copies them.
+
+    Attributes
+    ----------
+    kinds
+        What it takes of `fills`, `orders` and `equity`. What nobody takes is not recorded, which is faster: the summary
+        and its hash are the same.
+    """
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """What it takes of `fills`, `orders` and `equity`."""
 
     def write(self, kind: str, rows: NDArray[np.void]) -> None:
         """Takes rows of `fills`, `orders` or `equity`."""
 
 
+class NoSink:
+    """Takes nothing: for runs of which only the summary is wanted."""
+
+    kinds: Collection[str] = ()
+
+    def write(self, kind: str, rows: NDArray[np.void]) -> None:
+        """Is never called."""
+        raise AssertionError(kind)
+
+
 class MemorySink:
     """Keeps every row in memory."""
+
+    kinds: Collection[str] = KIND_ROWS
 
     def __init__(self) -> None:
         self._blocks: dict[str, list[NDArray[np.void]]] = {kind: [] for kind in KIND_ROWS}
@@ -47,12 +70,17 @@ class Recording:
     instruments
         All instruments of the run, in the engine's order.
     sink
-        Where the rows go; None to keep only counts and hash.
+        Where the rows go.
     """
 
-    def __init__(self, instruments: Sequence[Instrument], sink: Sink | None):
+    def __init__(self, instruments: Sequence[Instrument], sink: Sink):
         self._sink = sink
         self._tally = cysim.FillTally([instrument.name for instrument in instruments])
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """What the sink takes."""
+        return self._sink.kinds
 
     @property
     def result_hash(self) -> str:
@@ -88,7 +116,7 @@ class Recording:
         self._hand_on("equity", rows)
 
     def _hand_on(self, kind: str, rows: memoryview) -> None:
-        if self._sink is not None:
+        if kind in self._sink.kinds:
             self._sink.write(kind, rows_from(kind, rows))
 
 
