@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
-CASES = ("idle", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup")
+CASES = (
+    "idle", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup",
+)
 HALF_SPREAD = 0.5
 SKEW = 0.01
 
