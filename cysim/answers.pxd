@@ -1,15 +1,12 @@
 from libc.stdint cimport int32_t, int64_t
 
-from cysim.loop cimport EVENT, NOTICES, TIMER, Wake, advance, apply_commands
+from cysim.loop cimport EVENT, MAX_ROUNDS, NOTICES, TIMER, Wake, advance, apply_commands
 from cysim.money cimport money_of
 from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, Fill, NativeStrategy, Print, View
 from cysim.recorder cimport FillRow
 from cysim.state cimport Simulation
 from cysim.told cimport fill_told, outcome_told
 from cysim.types cimport QUOTES
-
-cdef enum:
-    MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
 
 cdef int listen_natively(Simulation* sim, NativeStrategy native, set python_hooks) except -1
 cdef int refuse_endless_rounds(NativeStrategy native, int64_t now) except -1 with gil

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t
 
+from cysim.loop cimport MAX_ROUNDS
 from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, NativeStrategy, overridden_hooks
 from cysim.state cimport Simulation
 

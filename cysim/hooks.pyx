@@ -8,13 +8,10 @@ from libc.stdint cimport int64_t
 
 from cysim.context cimport Context
 from cysim.recorder cimport FillRow, OrderRow
-from cysim.loop cimport apply_commands
+from cysim.loop cimport MAX_ROUNDS, apply_commands
 from cysim.told cimport fill_told, outcome_told
 from cysim.types cimport QUOTES
 from cysim.views cimport make_fill, make_outcome, make_trade
-
-cdef enum:
-    MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
 
 HOOKS = ("on_start", "on_timer", "on_tob", "on_trade", "on_fill", "on_order", "on_end")
 

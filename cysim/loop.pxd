@@ -27,6 +27,7 @@ cdef enum Wake:                  # why the native loop stopped
 cdef enum:
     CHECK_EVENTS = 1 << 20       # events between two looks for signals
     FLUSH_ROWS = 1 << 12         # rows of one kind recorded before they are handed over
+    MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
 
 # The session has fallen silent; `next_ts` is the row that shows it (O6).
 cdef inline void end_session(Simulation* sim, int64_t next_ts) noexcept nogil:
