@@ -71,6 +71,7 @@ JOBS: dict[str, tuple[Job, ...]] = {
     ),
     "quotes": (
         ours("quotes", "stream"),
+        ours("recorded", "stream", "mmbt, all recorded"),
         hft("quotes", "--depth", "hashmap", label="HashMap depth"),
         hft("quotes", "--depth", "roi", label="ROIVector depth"),
     ),

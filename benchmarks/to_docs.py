@@ -48,10 +48,12 @@ a row of its own. `events / wall s` is the same by the clock.
 """
 
 NOTES = {
-    "idle": "Ours: a strategy without hooks, the equity curve recorded. hftbacktest: one `elapse` over the stream.",
+    "idle": "Ours: a strategy without hooks. hftbacktest: one `elapse` over the stream.",
     "quotes": "`linear-skew`, half spread 0.5 ticks, skew 0.01 ticks a lot, one lot a side: an order whose price stays "
               "is kept, one whose price moved is cancelled and placed anew, post-only. Ours is the built-in strategy, "
-              "hftbacktest's the same in `njit`. Fills differ because the fill rules do: {fills}.",
+              "hftbacktest's the same in `njit`. Fills differ because the fill rules do: {fills}. The first row records "
+              "as little as the peers do: fills counted and hashed, money exact. `all recorded` adds the mids after "
+              "each fill, the outcome of every command and the equity curve.",
     "python-timer": "The same decisions written in Python. The plain loop follows the same fill rules but has no order "
                     "states, latencies, money or records. Fills: {fills}.",
     "python-event": "Ours: `on_tob` and `on_trade`, each reading bid and ask. hftbacktest: `wait_next_feed` from "
@@ -80,7 +82,8 @@ END = """
   have; where the spread opens, its depth searches for the next level over empty ticks, most of all the HashMap depth.
 - The two engines do not compute the same fills: hftbacktest models a queue at the touch, ours follows the preset
   `seed`.
-- hftbacktest keeps no record of fills or equity here (its recorder is off); ours records both.
+- hftbacktest keeps no record of fills or equity here: its recorder is off. Ours records nothing but the hash of its
+  fills and exact money; the row `all recorded` says what the full record costs.
 - Rates of a shared machine move by some percent from run to run; the JSON holds the spread of each case.
 """
 
