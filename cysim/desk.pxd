@@ -30,6 +30,8 @@ cdef inline void send(
     cdef bint waits = kind != PLACE and order != NULL and order.on_bus
     cdef Command command
     cdef bint sent
+    if kind != PLACE and order != NULL:
+        order.told.asked += 1
     memset(&command, 0, sizeof(Command))
     command.arrival_ts = venue.now + latency
     if waits and order.arrival_ts > command.arrival_ts:
@@ -77,6 +79,7 @@ cdef inline int64_t place(
     order.told.qty = qty
     order.told.remaining = qty
     order.told.live = False
+    order.told.asked = 0
     send(venue, PLACE, instrument, order.id, index, 0, 0, slot)
     return order.id
 

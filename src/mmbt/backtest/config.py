@@ -136,6 +136,10 @@ class BacktestConfig(MoneyRules):
         Between two rows of the equity record, ns or text, at least 1 ms.
     position
         Lots held at the start (one traded instrument only).
+    synthetic
+        Pairs priced through others: ``PAIR``, or ``PAIR = LEG * LEG / LEG``. Their legs are watched unless they are traded.
+    synthetic_max_age
+        Since a leg's last quote, ns or text, up to which it counts; None: any.
     seed
         Of drawn latencies; strategies that draw random numbers take it as their default seed.
     """
@@ -153,6 +157,8 @@ class BacktestConfig(MoneyRules):
     ties: Literal["prints-first", "tob-first"] = "prints-first"
     equity_interval: Annotated[Duration, Field(ge=10**6)] = 10**9
     position: Annotated[int, Field(gt=-(2**40), lt=2**40)] = 0
+    synthetic: tuple[str, ...] = ()
+    synthetic_max_age: Annotated[Annotated[int, Field(ge=0, lt=2**62)] | None, BeforeValidator(_session_gap)] = 10**10
     seed: int = 0
 
     @model_validator(mode="after")
