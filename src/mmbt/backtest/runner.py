@@ -131,8 +131,8 @@ def run_backtest(
 
 
 def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instrument]:
-    """The traded and watched instruments and the legs of synthetic quotes, on the terms this run states, in the engine's order: by the UTF-8 bytes of
-    their names.
+    """The traded and watched instruments and the legs of synthetic quotes, on the terms this run states, in the
+    engine's order: by the UTF-8 bytes of their names.
 
     Raises
     ------

@@ -72,21 +72,21 @@ class SyntheticQuote:
                  max_age: int | None) -> None:
         self.name, _, formula = (part.strip() for part in text.partition(" = "))
         self._max_age = max_age
-        base, quote = self.name.split("/")
+        base, quote = self.name.partition("_")[0].split("/")
         terms = formula.replace(" / ", " * ").split(" * ")
         rate = fee / 1e8
         self.legs = [Leg(specs[name], views[name], inverse, rate)
                      for name, inverse in _joined(base, quote, [specs[term] for term in terms if term != "1"])]
         same = [name for name, spec in specs.items() if (spec.base, spec.quote) == (base, quote) and name not in terms]
-        self.direct = same[0] if same else None
-        self._direct = [Leg(specs[name], views[name], False, rate) for name in same[:1]]
+        self.direct = self.name if self.name in same else same[0] if same else None
+        self._direct = [Leg(specs[name], views[name], False, rate) for name in same if name == self.direct]
 
     def top(self, now: int) -> Top:
         """Bid, ask, sizes and age along the chain."""
         return _top(self.legs, now, self._max_age)
 
     def orders(self, side: int, lots: int, now: int) -> list[tuple[str, int, int]]:
-        """(instrument, side, lots) of a hedge, and whether it goes through the legs by their number."""
+        """(instrument, side, lots) of a hedge: one to the instrument of the pair, or one for each leg."""
         assert self.direct is not None
         straight = [(self.direct, side, lots)]
         through, direct, leg = self.top(now), _top(self._direct, now, self._max_age), self._direct[0]
