@@ -55,8 +55,10 @@ cdef inline int64_t plan_hedge(
     cdef int64_t place
     see_chain(venue, &pair.legs)
     see_chain(venue, &pair.direct)
-    if own.quote_sized:
-        qty /= pair.direct.top.mid if pair.direct.top.state == QUOTED else pair.legs.top.mid
+    if own.quote_sized and pair.direct.top.state == QUOTED:
+        qty /= pair.direct.top.mid
+    elif own.quote_sized and pair.legs.top.state == QUOTED:
+        qty /= pair.legs.top.mid
     if cheapest_route(&pair.direct.top, &pair.legs.top, side, qty) == BY_LEGS:
         quotes.book = seen_book(venue, &venue.instruments[0])
         quotes.book_stride = sizeof(Instrument)
