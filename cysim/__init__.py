@@ -10,6 +10,7 @@ from cysim.hooks import HOOKS
 from cysim.native import NativeStrategy
 from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
+from cysim.sight import Synthetic
 from cysim.simulator import Simulator
 from cysim.synthetic import SyntheticBook
 from cysim.tally import FillTally
@@ -34,6 +35,7 @@ __all__ = [
     "Order",
     "Quoter",
     "Simulator",
+    "Synthetic",
     "SyntheticBook",
     "Trade",
     "build_info",

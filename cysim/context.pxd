@@ -16,14 +16,18 @@ cdef class Context:
     cdef readonly str tick_size
     cdef readonly str lot_size
     cdef readonly object money_unit
+    cdef object _features            # array of the features the strategy named; None: it named none
+    cdef dict _feature_places        # name -> place in it
+    cdef dict _synthetics            # name -> Synthetic, shared by all contexts
     cdef double _tick_units
     cdef double _tick
 
     cdef int _require_open(self) except -1
     cdef int64_t _quote_px(self, object value, int side) except -1
     cdef int _check_status(self) except -1
+    cdef tuple _hedge_through(self, str name, int side, int64_t lots)
 
 
 cdef Context make_context(
     object owner, Venue* venue, int32_t index, dict contexts, str instrument, tuple instruments,
-    str tick_size, str lot_size, object money_unit)
+    str tick_size, str lot_size, object money_unit, object features, dict feature_places, dict synthetics)

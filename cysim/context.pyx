@@ -19,6 +19,8 @@ from cysim.money cimport money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
 from cysim.native cimport snap
+from cysim.sight cimport Synthetic, plan_hedge, see_chain, show_features
+from cysim.synthetic cimport MAX_LEGS, LegOrder
 from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
 from cysim.venue cimport Venue, known_cash, known_order, known_position, seen_book
 from cysim.views cimport exact_money, make_open_order
@@ -113,6 +115,53 @@ cdef class Context:
                 orders.append(make_open_order(
                     state, known_order(self._venue, state), self.instrument, self._instrument.tick_units))
         return tuple(orders)
+
+    @property
+    def features(self):
+        """The features the strategy names, in its order: a read-only float64 array, always the same, filled anew here.
+
+        Raises
+        ------
+        RuntimeError
+            When the strategy names none.
+        """
+        if self._features is None:
+            raise RuntimeError('this strategy names no features: write features = ("imbalance", ...) in its class')
+        show_features(self._venue, self._index)
+        return self._features
+
+    def feature(self, str name):
+        """One of the features the strategy names.
+
+        Raises
+        ------
+        KeyError
+            When it does not name this one.
+        RuntimeError
+            As `features`.
+        """
+        cdef object values = self.features
+        try:
+            return values.item(self._feature_places[name])
+        except KeyError:
+            raise KeyError(
+                f"{name!r} is not among the features of this strategy, which are "
+                f"{', '.join(self._feature_places)}") from None
+
+    def synthetic(self, str name):
+        """A pair priced through others, by what is visible now: a view, valid during this call only.
+
+        Raises
+        ------
+        KeyError
+            When the run has none of that name.
+        """
+        cdef Synthetic synthetic = self._synthetics.get(name)
+        if synthetic is None:
+            raise KeyError(
+                f"the run has no synthetic quote {name!r}; it has {', '.join(map(repr, self._synthetics)) or 'none'}")
+        see_chain(self._venue, &self._venue.senses.pairs[synthetic.index].legs)
+        return synthetic
 
     def to_ticks(self, price):
         """A price in currency as ticks (float).
@@ -276,13 +325,23 @@ cdef class Context:
         send_replace(self._venue, self._index, number, units, lots)
         self._check_status()
 
-    def hedge(self, qty):
+    def hedge(self, qty, str through=None):
         """Sends a market order of purpose hedge for `qty` lots: positive buys, negative sells. Returns its id.
+
+        Parameters
+        ----------
+        qty : int
+            Lots of this instrument.
+        through : str, optional
+            Name of a synthetic quote of the same pair: the hedge then goes to this instrument or through the legs,
+            whichever is cheaper, and the ids of all its orders are returned (tuple).
 
         Raises
         ------
         ValueError, OverflowError, RuntimeError
-            As `place`.
+            As `place`; also where the legs cannot be traded, or do not make this pair.
+        KeyError
+            When the run has no synthetic quote of that name.
         """
         cdef int64_t lots, order_id
         cdef int side = SELL
@@ -293,9 +352,32 @@ cdef class Context:
         except TypeError:
             raise ValueError(f"qty must be a whole number of lots, not {qty!r}") from None
         lots = checked_qty(qty if side == BUY else -qty, "qty")
+        if through is not None:
+            return self._hedge_through(through, side, lots)
         order_id = send_order(self._venue, self._index, side, 0, lots, MARKET, FOR_HEDGE)
         self._check_status()
         return order_id
+
+    cdef tuple _hedge_through(self, str name, int side, int64_t lots):
+        cdef Synthetic synthetic = self.synthetic(name)
+        cdef LegOrder orders[MAX_LEGS]
+        cdef list ids = []
+        cdef int64_t count, place
+        for leg in synthetic.legs:
+            (<Context>self._contexts[leg])._require_open()
+        if self._venue.senses.pairs[synthetic.index].direct.count == 0 \
+                or self._venue.senses.pairs[synthetic.index].direct.legs[0].instrument != self._index:
+            raise ValueError(
+                f"through={name!r} does not price {self.instrument!r}: a hedge goes to the instrument of the pair or "
+                "through its legs")
+        count = plan_hedge(self._venue, synthetic.index, side, lots, orders)
+        if count < 0:
+            raise OverflowError(f"qty={lots} needs 2**40 lots of a leg of {name!r}, or more")
+        for place in range(count):
+            ids.append(send_order(
+                self._venue, orders[place].instrument, orders[place].side, 0, orders[place].qty, MARKET, FOR_HEDGE))
+        self._check_status()
+        return tuple(ids)
 
     cdef int _require_open(self) except -1:
         if not self._venue.open_for_commands:
@@ -325,7 +407,7 @@ cdef class Context:
 
 cdef Context make_context(
     object owner, Venue* venue, int32_t index, dict contexts, str instrument, tuple instruments,
-    str tick_size, str lot_size, object money_unit,
+    str tick_size, str lot_size, object money_unit, object features, dict feature_places, dict synthetics,
 ):
     cdef Context context = Context.__new__(Context)
     context._owner = owner
@@ -338,6 +420,9 @@ cdef Context make_context(
     context.tick_size = tick_size
     context.lot_size = lot_size
     context.money_unit = money_unit
+    context._features = features
+    context._feature_places = feature_places
+    context._synthetics = synthetics
     context._tick_units = <double>context._instrument.tick_units
     context._tick = float(Decimal(tick_size))
     return context

@@ -29,6 +29,8 @@ cdef inline void send(
     cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
     cdef bint waits = kind != PLACE and order != NULL and order.on_bus
     cdef Command command
+    if kind != PLACE and order != NULL:
+        order.told.asked += 1
     command.arrival_ts = venue.now + latency
     if waits and order.arrival_ts > command.arrival_ts:
         command.arrival_ts = order.arrival_ts
@@ -67,6 +69,7 @@ cdef inline int32_t send_order(
     order.purpose = purpose
     order.live = False
     order.ended = False
+    order.told.asked = 0
     if venue.reports_travel:
         order.told.px = px
         order.told.qty = qty

@@ -2,6 +2,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from cysim.book cimport apply_quote, is_valid
 from cysim.delays cimport delay_of
+from cysim.senses cimport take_visible
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source
 from cysim.types cimport NEVER, PRINTS, QUOTES
@@ -88,6 +89,8 @@ cdef inline bint show_row(Simulation* sim, int64_t index) noexcept nogil:
     cdef int64_t row = rows.pos
     if rows.table == QUOTES:
         apply_quote(&instrument.seen, rows.bid_px[row], rows.bid_qty[row], rows.ask_px[row], rows.ask_qty[row])
+    if sim.venue.senses != NULL:
+        take_visible(sim.venue.senses, rows, row, feed.visible_ts)
     feed.rows.pos += 1
     feed.looked = False
     return wakes(sim, rows, row)

@@ -5,8 +5,17 @@ from cysim.book cimport Book, is_valid
 from cysim.desk cimport place as send_order
 from cysim.desk cimport send_cancel, send_replace, set_quotes
 from cysim.money cimport money_t
+from cysim.features cimport (
+    ABS_INVENTORY, BID_AGE, BID_DISTANCE, FLOW_5S, FLOW_60S, HAS_BID, HAS_OFFER, HAS_SYNTHETIC, IMBALANCE, INTENSITY,
+    INVENTORY, MICROPRICE, OFFER_AGE, OFFER_DISTANCE, PENDING, PENDING_BID, PENDING_OFFER, QUOTE_AGE, RETURN_1S,
+    RETURN_5S, RETURN_30S, RETURN_120S, SPREAD_RATIO, SYNTHETIC_MID, SYNTHETIC_SPREAD, TIME_COS, TIME_SIN,
+    UNREALISED_PNL, VOLATILITY,
+)
 from cysim.orders cimport Order, Told, find_order
 from cysim.recorder cimport OrderRow
+from cysim.senses cimport PricedPair
+from cysim.sight cimport plan_hedge, see_chain, see_market, see_private
+from cysim.synthetic cimport LEG_ABSENT, LEG_CROSSED, LEG_OLD, MAX_LEGS, QUOTED, LegOrder, Top
 from cysim.types cimport (
     ACCEPTED, AFTER_REPLACE, BUY, BY_CROSS, BY_TAKING, BY_TRADE, BY_USER, CANCEL_COMMAND, CANCELLED, FOK,
     FOK_UNFILLABLE, FOR_HEDGE, FOR_QUOTE, GTC, IOC, LIMIT, MARKET, NO_REASON, POST_ONLY, POST_ONLY_MARKETABLE, REJECTED,
@@ -93,6 +102,7 @@ cdef int overridden_hooks(NativeStrategy native) noexcept
 cdef str hook_name(int hook)
 
 cdef int refuse(const char* message, int64_t value) except -1 with gil
+cdef int refuse_features(const char* group) except -1 with gil
 cdef int refuse_price(const char* name, double ticks) except -1 with gil
 cdef int refuse_qty(int64_t qty) except -1 with gil
 
@@ -180,6 +190,25 @@ cdef inline bint next_order(OrderWalk* walk) noexcept nogil:
         return True
     return False
 
+# The market's features, in the order of their enum; the strategy must name one of them at least.
+cdef inline const double* market_features_of(const View* view) except NULL nogil:
+    if view.venue.senses == NULL or not view.venue.senses.wants_market:
+        refuse_features(b"market")
+    return see_market(view.venue, view.instrument)
+
+# The private ones likewise.
+cdef inline const double* private_features_of(const View* view) except NULL nogil:
+    if view.venue.senses == NULL or not view.venue.senses.wants_private:
+        refuse_features(b"private")
+    return see_private(view.venue, view.instrument)
+
+# A pair priced through others, by its place among those declared: `Synthetic.index`.
+cdef inline const Top* synthetic_of(const View* view, int64_t index) except NULL nogil:
+    if view.venue.senses == NULL or not 0 <= index < view.venue.senses.pair_count:
+        refuse(b"the run has no synthetic quote number", index)
+    see_chain(view.venue, &view.venue.senses.pairs[index].legs)
+    return &view.venue.senses.pairs[index].legs.top
+
 # --- commands -------------------------------------------------------------------------------------------------------
 
 cdef inline double snap(double ticks) noexcept nogil:
@@ -259,6 +288,33 @@ cdef inline int64_t hedge(View* view, int64_t qty) except -1 nogil:
     if not -LIMIT < qty < LIMIT or qty == 0:
         return refuse(b"qty of a hedge must be a number of lots below 2**40 and not 0, not", qty)
     return place(view, BUY if qty > 0 else SELL, 0, qty if qty > 0 else -qty, MARKET, FOR_HEDGE)
+
+# As `Context.hedge` with `through`: returns how many orders were sent, their ids in `order_ids` (MAX_LEGS of them fit).
+cdef inline int64_t hedge_through(View* view, int64_t index, int64_t qty, int64_t* order_ids) except -1 nogil:
+    cdef int side = BUY if qty > 0 else SELL
+    cdef LegOrder orders[MAX_LEGS]
+    cdef const PricedPair* pair
+    cdef int64_t count, place
+    cdef View leg = view[0]
+    if not -LIMIT < qty < LIMIT or qty == 0:
+        return refuse(b"qty of a hedge must be a number of lots below 2**40 and not 0, not", qty)
+    check_order(view, 1)
+    synthetic_of(view, index)
+    pair = &view.venue.senses.pairs[index]
+    for place in range(pair.legs.count):
+        leg.instrument = pair.legs.legs[place].instrument
+        check_order(&leg, 1)
+    if pair.direct.count == 0 or pair.direct.legs[0].instrument != view.instrument:
+        return refuse(
+            b"a hedge goes to the instrument of the pair or through its legs: not priced by this synthetic quote "
+            b"is instrument", view.instrument)
+    count = plan_hedge(view.venue, index, side, side * qty, orders)
+    if count < 0:
+        return refuse_qty(LIMIT)
+    for place in range(count):
+        order_ids[place] = send_order(
+            view.venue, orders[place].instrument, orders[place].side, 0, orders[place].qty, MARKET, FOR_HEDGE)
+    return count
 
 # Sends a cancel; `on_order` tells the outcome.
 cdef inline int cancel(View* view, int64_t order_id) except -1 nogil:

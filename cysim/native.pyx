@@ -53,6 +53,10 @@ cdef int refuse(const char* message, int64_t value) except -1 with gil:
     raise ValueError(f"{message.decode()} {value}")
 
 
+cdef int refuse_features(const char* group) except -1 with gil:
+    raise ValueError(f"this strategy names no {group.decode()} feature: write features = (...) in its Python class")
+
+
 cdef int refuse_price(const char* name, double ticks) except -1 with gil:
     if ticks > 1:
         raise OverflowError(f"{name.decode()}={ticks!r} ticks is too large: prices stay below 2**40 price units")

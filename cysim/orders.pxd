@@ -2,12 +2,14 @@ from libc.stdint cimport int8_t, int32_t, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memmove
 
-from cysim.types cimport mmbt_check, reserve
+from cysim.types cimport AFTER_REPLACE, mmbt_check, reserve
 
-cdef struct Told:        # an order as the strategy knows it
+cdef struct Told:            # an order as the strategy knows it
     int64_t px               # price units; 0: market
     int64_t qty
     int64_t remaining
+    int64_t stands_ts        # when the venue accepted it, or its last replace, ns
+    int32_t asked            # cancels and replaces sent whose outcome has not been told
     bint live
 
 cdef struct Order:
@@ -113,6 +115,12 @@ cdef inline void finish_order(OrderPool* pool, int32_t order) noexcept nogil:
     pool.orders[order].id = 0
     pool.unused[pool.unused_count] = order
     pool.unused_count += 1
+
+# The strategy learns that an order, or its replace, was accepted.
+cdef inline void hear_acceptance(Order* order, int64_t ts, int reason) noexcept nogil:
+    order.told.stands_ts = ts
+    if reason == AFTER_REPLACE:
+        order.told.asked -= 1
 
 cdef inline int64_t first_at(const RestingSide* side, int64_t key) noexcept nogil:
     cdef int64_t low = 0, high = side.count, middle

@@ -5,6 +5,7 @@ from libc.stdint cimport int64_t
 
 from collections import deque
 
+from cysim.senses cimport leave_part
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source, attach
 from cysim.types cimport NEVER, QUOTES
@@ -46,6 +47,8 @@ cdef class Parts:
         part = ()
         while part is not None and (len(part) == 0 or len(part[0]) == 0):
             part = self._feed(self._names[source.instrument], table)
+        if sim.venue.senses != NULL:
+            leave_part(sim.venue.senses, source)
         source.rows_before += source.length
         source.pos = source.checked = source.quiet = source.seen = source.length = 0
         self._held[place] = part

@@ -2,9 +2,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cysim.delays import Latency
 from cysim.native import NativeStrategy
 
+_Leg = tuple[str, str | float, str | float, bool, bool, int]
+_Synthetic = tuple[str, Sequence[_Leg], _Leg | None, int | None]
 _Instrument = tuple[str, str, str, Decimal, int, bool, int]
 
 QUEUES: tuple[str, ...]
@@ -43,6 +48,10 @@ class Simulator:
         interval: int = 0,
         equity_interval: int = 1_000_000_000,
         quotes_first: bool = False,
+        features: Sequence[str] = (),
+        feature_array: NDArray[np.float64] | None = None,
+        max_position: int = 1,
+        synthetics: Sequence[_Synthetic] = (),
     ) -> None: ...
     def run(
         self,

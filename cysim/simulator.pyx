@@ -27,6 +27,8 @@ from cysim.recorder cimport (
 from cysim.loop cimport (
     CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, advance,
 )
+from cysim.senses cimport close_senses, hedges_of, open_senses
+from cysim.sight cimport make_synthetic
 from cysim.state cimport Feed, Simulation, events_of
 from cysim.stream cimport Source
 from cysim.types cimport BUY, LIMIT, NEVER, PRINTS, QUOTES, SELL, TIME_LIMIT, in_ticks
@@ -76,6 +78,15 @@ cdef class Simulator:
         Between rows of equity, ns.
     quotes_first : bool
         Whether quotes go before prints at one instant.
+    features : sequence of str
+        Names of the features that hooks read (`cysim.FEATURES`).
+    feature_array : writable array of float64, of shape (instruments, features)
+        Where hooks look at them: `ctx.features` is a row of it.
+    max_position : int
+        Lots, what the features of our own position are measured with.
+    synthetics : sequence of (name, legs, direct, max_age)
+        Pairs priced through others: legs and the limit of their age as `SyntheticBook` takes them, of instruments of
+        this run; `direct` is the one that trades the pair itself, likewise, or None.
 
     Raises
     ------
@@ -110,12 +121,13 @@ cdef class Simulator:
         bint displayed=False, str queue=None, double power=2.0, int64_t maker_rate=0, int64_t taker_rate=0,
         maker_amounts=(0, 0), taker_amounts=(0, 0), bint other_currency=False, place_latency=0, cancel_latency=0,
         response_latency=0, feed_latency=0, session_gap=3_600_000_000_000, int64_t interval=0,
-        int64_t equity_interval=1_000_000_000, bint quotes_first=False,
+        int64_t equity_interval=1_000_000_000, bint quotes_first=False, features=(), feature_array=None,
+        max_position=1, synthetics=(),
     ):
         cdef int64_t count = len(instruments), index
         cdef Instrument* state
         cdef Context context
-        cdef dict contexts = {}
+        cdef dict contexts = {}, pairs = {}, places = {name: place for place, name in enumerate(features)}
         if self._names is not None:
             raise RuntimeError("a simulator is made once")
         if not 0 <= interval < TIME_LIMIT:
@@ -187,11 +199,21 @@ cdef class Simulator:
             self._money_units.append(money_unit)
             self._set_up_source(index, QUOTES if quotes_first else PRINTS, index)
             self._set_up_source(count + index, PRINTS if quotes_first else QUOTES, index)
+        self.sim.venue.senses = open_senses(
+            list(instruments), self.sim.sources, self.sim.source_count, self.sim.venue.quotes_travel, tuple(features),
+            feature_array, max_position, tuple(synthetics))
+        for index, spec in enumerate(synthetics):
+            pairs[spec[0]] = make_synthetic(
+                self, &self.sim.venue, <int>index, spec[0], tuple([leg[0] for leg in spec[1]]))
         for index in range(count):
             name, tick_size, lot_size = instruments[index][:3]
+            shown = None
+            if places:
+                shown = feature_array[index]
+                shown.setflags(write=False)
             context = make_context(
                 self, &self.sim.venue, <int32_t>index, contexts, name, traded, tick_size, lot_size,
-                self._money_units[index])
+                self._money_units[index], shown, places, pairs)
             contexts[name] = context
             self._hooks.contexts.append(context)
 
@@ -210,6 +232,7 @@ cdef class Simulator:
             free(instrument.bid_slots.items)
             free(instrument.offer_slots.items)
         PyMem_Free(self.sim.venue.instruments)
+        close_senses(self.sim.venue.senses)
         PyMem_Free(self.sim.sources)
         PyMem_Free(self.sim.feeds)
         free(self.sim.venue.reports.items)
@@ -354,7 +377,8 @@ cdef class Simulator:
         dict
             Counts; `mids`, the last of every instrument (half ticks, None before any); and under `accounts` for each
             traded one: position (lots) and as Python ints in units of `money_unit` cash, fees, spread, inventory,
-            hedge_cost, pnl, liquidation_pnl (None when the side needed was never quoted, or beyond 128 bits).
+            hedge_cost, pnl, liquidation_pnl (None when the side needed was never quoted, or beyond 128 bits);
+            `hedges`, how many of those that had the choice went (directly, through the legs) of each synthetic quote.
         """
         cdef int64_t index
         cdef Instrument* state
@@ -377,5 +401,6 @@ cdef class Simulator:
             "time": self.sim.venue.now,
             "ended": bool(self.sim.ended),
             "accounts": accounts,
+            "hedges": hedges_of(self.sim.venue.senses),
             "mids": mids,
         }

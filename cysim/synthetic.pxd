@@ -21,7 +21,8 @@ cdef enum Route:
 cdef struct Quotes:              # where books lie, each instrument's a stride after the one before
     const Book* book             # of instrument 0
     const int64_t* quoted_ts     # of instrument 0: time of its last quote update
-    int64_t stride               # bytes
+    int64_t book_stride          # bytes
+    int64_t ts_stride
 
 cdef struct Quoted:              # an instrument outside an engine
     Book book
@@ -66,21 +67,22 @@ cdef inline Quotes quotes_of(const Quoted* quoted) noexcept nogil:
     cdef Quotes quotes
     quotes.book = &quoted.book
     quotes.quoted_ts = &quoted.quoted_ts
-    quotes.stride = sizeof(Quoted)
+    quotes.book_stride = sizeof(Quoted)
+    quotes.ts_stride = sizeof(Quoted)
     return quotes
 
 cdef inline const Book* leg_book(const Quotes* quotes, int32_t instrument) noexcept nogil:
-    return <const Book*>(<const char*>quotes.book + instrument * quotes.stride)
+    return <const Book*>(<const char*>quotes.book + instrument * quotes.book_stride)
 
 cdef inline int64_t leg_quoted_ts(const Quotes* quotes, int32_t instrument) noexcept nogil:
-    return (<const int64_t*>(<const char*>quotes.quoted_ts + instrument * quotes.stride))[0]
+    return (<const int64_t*>(<const char*>quotes.quoted_ts + instrument * quotes.ts_stride))[0]
 
-# Sizes are what is left of the display for our orders (F3). Selling along an inverse leg is buying in its book.
+# Sizes are those displayed, as a strategy sees them. Selling along an inverse leg is buying in its book.
 cdef inline LegTop leg_top(const Leg* leg, const Book* book) noexcept nogil:
     cdef double bid = book.bid_px * leg.price_unit
     cdef double ask = book.ask_px * leg.price_unit
-    cdef double bid_size = (book.bid_qty - book.bid_taken) * leg.lot
-    cdef double ask_size = (book.ask_qty - book.ask_taken) * leg.lot
+    cdef double bid_size = book.bid_qty * leg.lot
+    cdef double ask_size = book.ask_qty * leg.lot
     cdef LegTop top
     if leg.inverse:
         top.bid = 1 / ask

@@ -1,8 +1,9 @@
 from libc.stdint cimport int64_t
 
-from cysim.orders cimport Order, finish_order
+from cysim.orders cimport Order, finish_order, hear_acceptance
 from cysim.recorder cimport FillRow, OrderRow, notify
 from cysim.reports cimport Report
+from cysim.senses cimport take_fill
 from cysim.types cimport ACCEPTED, NEVER, OUT_OF_MEMORY
 from cysim.venue cimport Instrument, Venue, fail
 
@@ -18,6 +19,9 @@ cdef inline void learn(Venue* venue, const Report* report) noexcept nogil:
         instrument = &venue.instruments[report.fill.instrument]
         instrument.told_position = report.fill.position
         instrument.told_cash = report.cash
+        if venue.senses != NULL:
+            take_fill(venue.senses, report.fill.instrument, report.fill.side,
+                      report.fill.px * instrument.tick_units, report.fill.qty)
     if report.order < 0:
         return
     order = &venue.pool.orders[report.order]
@@ -28,6 +32,7 @@ cdef inline void learn(Venue* venue, const Report* report) noexcept nogil:
         order.told.qty = report.outcome.qty
         order.told.remaining = report.outcome.remaining
         order.told.live = True
+        hear_acceptance(order, report.outcome.ts, report.outcome.reason)
     if report.is_last:
         finish_order(&venue.pool, report.order)
 

@@ -10,13 +10,16 @@ from cysim.fills cimport (
 from cysim.latency cimport Bus, CommandQueue
 from cysim.ledger cimport Ledger, book_fill
 from cysim.money cimport money_high, money_low, money_t
-from cysim.orders cimport Order, OrderPool, RestingSide, Told, finish_order, first_at, leave, take_out
+from cysim.orders cimport (
+    Order, OrderPool, RestingSide, Told, finish_order, first_at, hear_acceptance, leave, take_out,
+)
 from cysim.queues cimport UNKNOWN_AHEAD, requeue
 from cysim.recorder cimport FillRow, OrderRow, Recorder, add_fill, add_order, notify, schedule_marks
 from cysim.reports cimport Report, Reports, add_report
+from cysim.senses cimport Senses, take_fill
 from cysim.types cimport (
-    BUY, BY_CROSS, BY_TAKING, BY_TRADE, CANCELLED, MONEY_OVERFLOW, NEVER, OK, OUT_OF_MEMORY, PRINTS, QUOTES, REJECTED,
-    SELL, in_ticks,
+    ACCEPTED, BUY, BY_CROSS, BY_TAKING, BY_TRADE, CANCELLED, MONEY_OVERFLOW, NEVER, OK, OUT_OF_MEMORY, PRINTS, QUOTES,
+    REJECTED, SELL, in_ticks,
     mmbt_check,
 )
 
@@ -66,6 +69,7 @@ cdef struct Venue:
     Delay cancel_delay
     Delay report_delay
     Reports reports
+    Senses* senses               # features and synthetic quotes; NULL: the strategy asked for none
     int64_t reported_ts          # the instant of the last report, and how many it has had
     int64_t reported_count
     int64_t loose_ts             # the instant of the last command that is no quote, and how many it has had
@@ -130,13 +134,12 @@ cdef inline money_t known_cash(const Venue* venue, const Instrument* instrument)
 
 # An order of ours as far as the strategy has been told.
 cdef inline Told known_order(const Venue* venue, const Order* order) noexcept nogil:
-    cdef Told known
-    if venue.reports_travel:
-        return order.told
-    known.px = order.px
-    known.qty = order.qty
-    known.remaining = order.remaining
-    known.live = order.live
+    cdef Told known = order.told
+    if not venue.reports_travel:
+        known.px = order.px
+        known.qty = order.qty
+        known.remaining = order.remaining
+        known.live = order.live
     return known
 
 # A fill or an outcome sets out to the strategy: NULL when out of memory.
@@ -200,6 +203,8 @@ cdef inline void write_outcome(
 cdef inline void record_outcome(Venue* venue, int32_t index, int status, int reason) noexcept nogil:
     cdef Order* order = &venue.pool.orders[index]
     write_outcome(venue, index, order, order.id, order.instrument, status, reason)
+    if status == ACCEPTED and not venue.reports_travel:
+        hear_acceptance(order, venue.now, reason)
 
 # Takes a resting order out of its queue and forgets it.
 cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
@@ -253,7 +258,10 @@ cdef inline void fill(
             report.is_fill = True
             report.fill = row[0]
             report.cash = instrument.ledger.cash
-    elif not notify(&venue.recorder, True, venue.recorder.fill_count - 1):
+        return
+    if venue.senses != NULL:
+        take_fill(venue.senses, order.instrument, order.side, px, qty)
+    if not notify(&venue.recorder, True, venue.recorder.fill_count - 1):
         fail(venue, OUT_OF_MEMORY)
 
 # Fills the best order of a side with all it wants, or with what is left; True when it is complete.

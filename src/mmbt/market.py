@@ -106,12 +106,16 @@ class ArrayMarket:
         self._tables = {instrument.name: (instrument, tob, trades) for instrument, tob, trades in tables}
         if len(self._tables) != len(tables):
             raise ValueError("two tables carry the same instrument name")
-        self._batch_rows = batch_rows
+        self.batch_rows = batch_rows
 
     @property
     def instruments(self) -> Sequence[Instrument]:
         """The instruments, in the order given."""
         return [instrument for instrument, _, _ in self._tables.values()]
+
+    def tables(self, instrument: str) -> tuple[TobBatch, TradeBatch]:
+        """All of the instrument's quotes and prints."""
+        return self._tables[instrument][1:]
 
     def tob(self, instrument: str) -> Iterator[TobBatch]:
         """The instrument's quotes, `batch_rows` at a time."""
@@ -128,5 +132,5 @@ class ArrayMarket:
             yield TradeBatch(ts[rows], px[rows], qty[rows], side[rows], local)
 
     def _slices(self, length: int) -> Iterator[slice]:
-        step = self._batch_rows or max(length, 1)
+        step = self.batch_rows or max(length, 1)
         return (slice(start, start + step) for start in range(0, length, step))

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-import subprocess
-import sys
 from decimal import Context
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import cysim
 from mmbt import Strategy
 from mmbt.backtest import BacktestConfig, run_backtest
 from mmbt.errors import StrategyError
@@ -33,22 +27,9 @@ CASES = int(os.environ.get("MMBT_DIFF_STEPS", "60000")) // 1000
 
 
 @pytest.fixture(scope="module")
-def twins(tmp_path_factory):
-    """The module of native_twins.pyx, compiled against the tree under test."""
-    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc").split()[0], "cc", "gcc")):
-        pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("native")
-    shutil.copy(Path(__file__).with_name("native_twins.pyx"), folder)
-    tree = Path(cysim.__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": f"{tree}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "CFLAGS": "-O0"}
-    child = subprocess.run([sys.executable, "-m", "Cython.Build.Cythonize", "-i", "-3", "native_twins.pyx"],
-                           cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert child.returncode == 0, child.stdout[-4000:] + child.stderr[-4000:]
-    assert "warning" not in child.stderr, child.stderr
-    spec = importlib.util.spec_from_file_location("native_twins", next(folder.glob("native_twins.*.so")))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def twins(compile_native):
+    """The module of native_twins.pyx."""
+    return compile_native("native_twins")
 
 
 class Native(Strategy):

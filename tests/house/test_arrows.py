@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PART = 1
 FLOORS = {
     "types": 0, "synthetic": PART, "comparison": 2,
-    "venue": 2, "accounts": 3, "arrivals": 3, "desk": 3, "told": 3, "native": 4, "quoter": 5, "context": 5,
+    "venue": 2, "accounts": 3, "sight": 3, "arrivals": 3, "desk": 3, "told": 3, "native": 4, "quoter": 5, "context": 5,
     "state": 5, "feed": 6, "observe": 6, "parts": 6, "replay": 7, "leap": 8, "loop": 9, "hooks": 10, "answers": 10,
     "simulator": 11, "__init__": 12,
 }

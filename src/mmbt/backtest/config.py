@@ -104,11 +104,12 @@ def _duration(value: Any) -> Any:
     return duration_ns(value)
 
 
-def _session_gap(value: Any) -> Any:
+def _duration_or_none(value: Any) -> Any:
     return None if value in (None, "none") else duration_ns(value)
 
 
-Duration = Annotated[int, BeforeValidator(_duration), Field(ge=0, lt=2**62)]
+Lasting = Annotated[int, Field(ge=0, lt=2**62)]
+Duration = Annotated[Lasting, BeforeValidator(_duration)]
 PositiveNs = Annotated[int, Field(gt=0, lt=2**62)]
 
 
@@ -136,6 +137,10 @@ class BacktestConfig(MoneyRules):
         Between two rows of the equity record, ns or text, at least 1 ms.
     position
         Lots held at the start (one traded instrument only).
+    synthetic
+        Pairs priced through others: ``PAIR``, or ``PAIR = LEG * LEG / LEG``. Legs are watched unless they are traded.
+    synthetic_max_age
+        Since a leg's last quote, ns or text, up to which it counts; None: any.
     seed
         Of drawn latencies; strategies that draw random numbers take it as their default seed.
     """
@@ -149,10 +154,12 @@ class BacktestConfig(MoneyRules):
     cancel_latency: LatencyModel | None = None
     response_latency: LatencyModel = Constant(ns=0)
     feed_latency: FeedLatency = Constant(ns=0)
-    session_gap: Annotated[PositiveNs | None, BeforeValidator(_session_gap)] = HOUR_NS
+    session_gap: Annotated[PositiveNs | None, BeforeValidator(_duration_or_none)] = HOUR_NS
     ties: Literal["prints-first", "tob-first"] = "prints-first"
     equity_interval: Annotated[Duration, Field(ge=10**6)] = 10**9
     position: Annotated[int, Field(gt=-(2**40), lt=2**40)] = 0
+    synthetic: tuple[str, ...] = ()
+    synthetic_max_age: Annotated[Lasting | None, BeforeValidator(_duration_or_none)] = 10**10
     seed: int = 0
 
     @model_validator(mode="after")

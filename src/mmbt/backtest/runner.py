@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 import cysim
 from mmbt.backtest.config import BacktestConfig
 from mmbt.backtest.sinks import MemorySink, Recording, Sink, tables_of
+from mmbt.backtest.synthetics import Synthetics, streamed_names
 from mmbt.backtest.tables import EXACT, money_unit
 from mmbt.backtest.totals import MONEY, Totals, decimal_text
 from mmbt.contracts import check_names
@@ -94,14 +97,16 @@ def run_backtest(
     memory = MemorySink()
     recording = Recording(instruments, memory if sink is None else sink)
     totals = Totals(instruments, config)
+    synthetics = Synthetics(config, instruments)
     try:
-        simulator = _simulator(instruments, strategy, config)
+        simulator = _simulator(instruments, strategy, config, synthetics)
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
     started = time.perf_counter()
 
     def result(complete: bool) -> BacktestResult:
         summary = _summary(simulator, recording, instruments, strategy, config, totals, time.perf_counter() - started)
+        summary["synthetic"] = synthetics.summary(simulator.summary()["hedges"])
         if complete and config.risk_grid is not None:
             summary["risk"] = totals.risk(market)
         tables = tables_of(memory, instruments) if sink is None else {}
@@ -127,8 +132,8 @@ def run_backtest(
 
 
 def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instrument]:
-    """The traded and watched instruments, on the terms this run states, in the engine's order: by the UTF-8 bytes of
-    their names.
+    """The traded and watched instruments and the legs of synthetic quotes, on the terms this run states, in the
+    engine's order: by the UTF-8 bytes of their names.
 
     Raises
     ------
@@ -140,7 +145,7 @@ def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instr
         if name not in known:
             raise UsageError(f"the data have no instrument {name!r}{did_you_mean(name, known) or '.'} "
                              f"They have: {', '.join(sorted(known))}")
-    names = config.instruments + config.watch
+    names = streamed_names(market.instruments, config)
     check_names((config.contract, config.multiplier, config.currencies), names)
     chosen = sorted((config.terms(name).applied(known[name]) for name in names), key=lambda i: i.name.encode())
     for instrument in chosen:
@@ -148,7 +153,10 @@ def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instr
     return chosen
 
 
-def _simulator(instruments: list[Instrument], strategy: Strategy, config: BacktestConfig) -> cysim.Simulator:
+def _simulator(
+    instruments: list[Instrument], strategy: Strategy, config: BacktestConfig, synthetics: Synthetics
+) -> cysim.Simulator:
+    features, limit = strategy.checked_features()
     return cysim.Simulator(
         [
             (i.name, i.tick_size, i.lot_size, money_unit(i), i.tick_units, i.name in config.instruments,
@@ -172,6 +180,10 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         interval=strategy.interval_ns,
         equity_interval=config.equity_interval,
         quotes_first=config.ties == "tob-first",
+        features=features,
+        feature_array=np.zeros((len(instruments), len(features))),
+        max_position=limit,
+        synthetics=synthetics.native(),
     )
 
 

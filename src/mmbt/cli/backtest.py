@@ -13,13 +13,13 @@ from click.core import ParameterSource
 from mmbt import __version__
 from mmbt.cli.app import command
 from mmbt.cli.money import money_options, money_rules
-from mmbt.cli.options import DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, checked, find_store
+from mmbt.cli.options import DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, MAX_AGE, checked, find_store
 from mmbt.cli.output import Document, emit_text, note, progress, safe
 from mmbt.errors import INTERRUPTED, StrategyError, UsageError
 
 if TYPE_CHECKING:
     from mmbt.backtest import BacktestConfig, BacktestResult, FillRules
-    from mmbt.store import StoreMarket
+    from mmbt.store import Catalog, StoreMarket
     from mmbt.strategies.base import Strategy
 
 __all__ = ["backtest"]
@@ -39,6 +39,7 @@ def _stray(word: str) -> str:
     mmbt backtest --strategy my_maker.py:MyMaker --data store --instrument BTC/USD_T+0 --dates 2022-09-20..2022-09-21
     mmbt backtest --strategy linear-skew --fills conservative,cross=touch --latency 5ms --maker-fee -0.5 --taker-fee 4
     mmbt backtest --strategy linear-skew --contract inverse --multiplier 100 --taker-fee 5 --taker-fee-flat 0.0001
+    mmbt backtest --strategy my_maker.py:MyMaker --instrument BTC/RUB --synthetic "BTC/RUB = BTC/USD * USD/RUB"
     mmbt backtest --strategy linear-skew --json > result.json
     """,
     hint=_stray,
@@ -58,6 +59,20 @@ def _stray(word: str) -> str:
     help="An instrument to trade; repeat for more.  [default: the one with most trades]",
 )
 @click.option("--watch", metavar="I", multiple=True, help="An instrument the strategy sees but does not trade.")
+@click.option(
+    "--synthetic",
+    metavar="PAIR[=LEGS]",
+    multiple=True,
+    help='A pair to price through others, "BTC/RUB = BTC/USD * USD/RUB" or a pair alone for the shortest chain. The legs '
+    "are watched unless they are traded; repeat for more.",
+)
+@click.option(
+    "--synthetic-max-age",
+    type=MAX_AGE,
+    default="10s",
+    show_default=True,
+    help="A leg quoted longer ago gives no synthetic quote; none for any age.",
+)
 @click.option("--dates", type=DATES, metavar="A..B", help="Days to replay, both included, as 2024-08-08..2024-08-09.")
 @click.option(
     "--from", "start", type=INSTANT, metavar="T", help="Replay events at or after T, UTC unless it has an offset."
@@ -164,9 +179,20 @@ def backtest(
     config = _config(traded, watch, fills, money_rules(rules))
     cache = HotCache(catalog.root, warn=note) if hot else False
     local = config.feed_latency == "local"
-    with catalog.select([*traded, *watch], days, start, end, local=local, hot=cache) as market:
+    names = _streamed(catalog, config)
+    with catalog.select(names, days, start, end, local=local, hot=cache) as market:
         inputs = {"store": str(catalog.root), "content_hash": catalog.content_hash, "hot": hot, "files": market.inputs}
         return _replay(market, maker, config, strategy, out, inputs)
+
+
+def _streamed(catalog: Catalog, config: BacktestConfig) -> list[str]:
+    """The instruments to read: legs of synthetic quotes beside those that were named."""
+    from mmbt.backtest import streamed_names
+
+    known = []
+    if config.synthetic:
+        known = [catalog.instrument(each.name) for each in catalog.summaries() if each.tick_size is not None]
+    return streamed_names(known, config)
 
 
 def _replay(

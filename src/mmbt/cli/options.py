@@ -25,6 +25,7 @@ __all__ = [
     "GAP",
     "INSTANT",
     "LATENCY",
+    "MAX_AGE",
     "PAIR",
     "checked",
     "default_store",
@@ -139,6 +140,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 DURATION = _Parsed("duration", duration_ns)
 GAP = _Parsed("duration|none", _gap)
+MAX_AGE = _Parsed("duration|none", lambda text: None if text == "none" else duration_ns(text))
 LATENCY = _Parsed("latency", _latency)
 FEED_LATENCY = _Parsed("latency|local", _feed_latency)
 BASIS_POINTS = _Parsed("bp", _basis_points)

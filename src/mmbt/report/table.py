@@ -59,6 +59,7 @@ def _setting(document: Mapping[str, Any]) -> Iterator[str]:
         yield from [f"{latency}; {fees}"] if len(latency) + len(fees) < 79 else [latency, fees]
     yield from _clocks(document.get("clocks") or ())
     yield from _contracts(document)
+    yield from _synthetics(document.get("synthetic") or {})
     if not document.get("complete", True):
         yield "INCOMPLETE: the run did not reach the end of its data"
 
@@ -124,6 +125,13 @@ def _contracts(document: Mapping[str, Any]) -> Iterator[str]:
     ]
     if stated:
         yield f"stated for this run, over what the store says: {', '.join(stated)}"
+
+
+def _synthetics(quotes: Mapping[str, Any]) -> Iterator[str]:
+    for quote in quotes.values():
+        hedges = quote["hedges_direct"] + quote["hedges_through"]
+        told = f"; hedges through it {quote['hedges_through']:,} of {hedges:,}" if hedges else ""
+        yield f"synthetic {quote['chain']}{told}"
 
 
 def _span(ns: int) -> str:

@@ -19,6 +19,7 @@ misspelt hook would never be called and nothing else would tell.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -65,10 +66,16 @@ class Strategy:
         The typed model of the parameters. A field named `interval` sets the timer.
     interval
         Time between two calls of `on_timer`: text such as ``"100ms"``, or ns; None for no timer.
+    features
+        Names of the features that hooks read by `ctx.features` (`cysim.FEATURES` has all); the others cost nothing.
+    max_position
+        Lots, what the features of our own position are measured with. A field of `Params` of that name sets it.
     """
 
     Params: ClassVar[type[StrategyParams]] = StrategyParams
     interval: str | int | None = None
+    features: Sequence[str] = ()
+    max_position: int | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -87,6 +94,8 @@ class Strategy:
         self.params: Any = cast(Any, self.Params(**values) if params is None else params)
         if "interval" in type(self.params).model_fields:
             self.interval = self.params.interval
+        if "max_position" in type(self.params).model_fields:
+            self.max_position = self.params.max_position
 
     @property
     def interval_ns(self) -> int:
@@ -110,6 +119,38 @@ class Strategy:
         if not 0 < interval < LONGEST:
             raise ValueError(f"{name}.interval must be positive and shorter than 146 years, not {self.interval!r}")
         return interval
+
+    def checked_features(self) -> tuple[tuple[str, ...], int]:
+        """The names of `features`, and the position limit that they are measured with.
+
+        Raises
+        ------
+        ValueError
+            For an unknown name, one that stands there twice, and a position that is measured without a limit.
+        """
+        from cysim import FEATURES, PRIVATE_FEATURES
+
+        name = type(self).__name__
+        if isinstance(self.features, str):
+            raise ValueError(f"{name}.features must be a sequence of names, not {self.features!r}")
+        features = tuple(self.features)
+        if not features:
+            return (), 1
+        known = [feature.name for feature in FEATURES]
+        for feature in features:
+            if feature not in known:
+                raise ValueError(f"{name}.features: unknown feature {feature!r}{did_you_mean(str(feature), known) or '.'} "
+                                 f"There are: {', '.join(known)}")
+            if features.count(feature) > 1:
+                raise ValueError(f"{name}.features: {feature!r} stands there twice")
+        limited = [each.name for each in PRIVATE_FEATURES if "position limits" in each.unit and each.name in features]
+        if limited and self.max_position is None:
+            raise ValueError(f"{name} reads {limited[0]}, which is measured in position limits: set max_position = 10 on "
+                             "the class, or give Params a field max_position")
+        limit = 1 if self.max_position is None else self.max_position
+        if not 0 < limit < 2**40:
+            raise ValueError(f"{name}.max_position must be positive and below 2**40 lots, not {limit!r}")
+        return features, limit
 
     @classmethod
     def overrides(cls, hook: str) -> bool:

@@ -115,7 +115,8 @@ def make(spec: str, overrides: Sequence[str] | Mapping[str, Any] = (), toml: Pat
     params = make_params(spec, cls, overrides, toml)
     try:
         strategy = cls(params)
-        _ = strategy.interval_ns  # a missing or wrong interval is told before the data are opened
+        _ = strategy.interval_ns  # a missing or wrong interval is told before the data are opened,
+        _ = strategy.checked_features()  # and so is a feature that nobody knows
     except MmbtError:
         raise
     except Exception as error:

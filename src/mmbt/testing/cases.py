@@ -12,7 +12,9 @@ from mmbt.market import ArrayMarket
 from mmbt.strategies.base import HOOKS, Strategy
 from mmbt.testing.differential import Options, compare
 from mmbt.testing.markets import SILENCE, STEP, random_market
+from mmbt.testing.pairs import paired
 from mmbt.testing.random_orders import random_orders
+from mmbt.testing.reference.features import FEATURE_NAMES
 
 __all__ = ["Case", "differential_steps", "random_case"]
 
@@ -31,6 +33,8 @@ TIMED_INTERVALS = (STEP, 5 * STEP, 25 * STEP, 70 * STEP + 1)
 QUEUES = True
 CONTRACTS = True
 FEES_BY_SIZE = True
+FEATURES = True
+SYNTHETICS = True
 POWERS = (2.0, 2.0, 1.0, 0.5, 3.0, 20.0)
 AMOUNTS = ("0", "0", "0.5", "-0.25", "0.00012345", "-0.00000001", "3")
 
@@ -77,12 +81,33 @@ def random_case(seed: int, rows: int = 300) -> Case:
     options = replace(options, **queue, **(_fees_by_size(np.random.default_rng([seed, 7])) if FEES_BY_SIZE else {}))
     if CLOCKS:
         options = _with_clocks(options, np.random.default_rng([seed, 8]))
+    senses = np.random.default_rng([seed, 10])
+    features = _features(senses) if FEATURES and senses.random() < 0.15 else ()
+    if SYNTHETICS and len(names) == 3 and senses.random() < 0.7:
+        market, chain = paired(market, seed)
+        options = _with_synthetic(options, chain, names, senses)
     timed = bool(rng.random() < 0.5)  # nobody looks at single events: the engine may leap over most of them
     intervals, hook_sets = (TIMED_INTERVALS, TIMED) if timed else (INTERVALS, EVERY_EVENT)
     interval = intervals[rng.integers(len(intervals))]
     hooks = tuple(hook for hook in hook_sets[rng.integers(len(hook_sets))] if interval or hook != "on_timer")
     activity = float(rng.choice([0.25, 0.6, 0.9] if timed else [0.05, 0.25, 0.6]))
-    return Case(market, lambda: random_orders(seed, hooks, interval, activity), options)
+    synthetics = tuple(text.partition(" = ")[0] for text in options.synthetic)
+    return Case(market, lambda: random_orders(seed, hooks, interval, activity, features, synthetics), options)
+
+
+def _features(rng: np.random.Generator) -> tuple[str, ...]:
+    """Some of the features, in any order."""
+    return tuple(str(name) for name in rng.permutation(list(FEATURE_NAMES))[: rng.integers(1, len(FEATURE_NAMES) + 1)])
+
+
+def _with_synthetic(options: Options, chain: str, names: list[str], rng: np.random.Generator) -> Options:
+    """The options with a synthetic quote; mostly all instruments are traded then, so that hedges may go through it."""
+    if rng.random() < 0.8:
+        options = replace(options, instruments=tuple(names), position=0)
+    watch = tuple(name for name in names if name not in options.instruments)
+    ages = (0, STEP, 10 * STEP, 10**10, None)
+    fee = min(options.taker_fee, 20_000)  # a chain has no price where a leg costs its whole value
+    return replace(options, watch=watch, taker_fee=fee, synthetic=(chain,), synthetic_max_age=ages[rng.integers(len(ages))])
 
 
 def _with_clocks(options: Options, rng: np.random.Generator) -> Options:

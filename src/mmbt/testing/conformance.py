@@ -68,6 +68,8 @@ class StrategyConformance:
         Parameters to run it with, where its defaults will not do.
     instruments, watch
         Names of the instruments that are traded, and only watched.
+    synthetic
+        Synthetic quotes that it looks at or hedges through, as ``PAIR = LEG * LEG / LEG``; its legs are among both.
     seeds
         One small market is generated from each.
     """
@@ -76,6 +78,7 @@ class StrategyConformance:
     values: ClassVar[Mapping[str, Any]] = {}
     instruments: ClassVar[tuple[str, ...]] = ("BTC/USD_T+0",)
     watch: ClassVar[tuple[str, ...]] = ()
+    synthetic: ClassVar[tuple[str, ...]] = ()
     seeds: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def make_strategy(self) -> Strategy:
@@ -188,16 +191,19 @@ class StrategyConformance:
         from mmbt.backtest import BacktestConfig, FillRules, run_backtest
 
         config = BacktestConfig(instruments=self.instruments, watch=self.watch, fills=FillRules.parse(preset),
-                                place_latency=latency, session_gap=SESSION_GAP)
+                                place_latency=latency, session_gap=SESSION_GAP, synthetic=self.synthetic)
         with _disturbed_randomness():
             result = run_backtest(ArrayMarket(tables, batch_rows), self.make_strategy(), config)
         return Trace(result.result_hash, _rows(result.fills), _rows(result.orders))
 
     def _run_reference(self, tables: Tables, preset: str, latency: int) -> Trace:
+        from mmbt.synthetic import declared
         from mmbt.testing.reference import ReferenceSimulator
 
+        chains = declared(self.synthetic, [instrument for instrument, _, _ in tables])
         simulator = ReferenceSimulator(ArrayMarket(tables), self.make_reference(), instruments=self.instruments,
-                                       watch=self.watch, place_latency=latency, cancel_latency=latency,
+                                       watch=self.watch, synthetic=[str(each) for each in chains],
+                                       place_latency=latency, cancel_latency=latency,
                                        session_gap=SESSION_GAP, **PRESETS[preset])  # type: ignore[arg-type]
         result = simulator.run()
         return Trace(result.result_hash, result.fills, result.orders)
@@ -211,7 +217,7 @@ def small_market(seed: int, names: tuple[str, ...] = ("BTC/USD_T+0",), rows: int
     rng = random.Random(seed)
     tables: Tables = []
     for name in names:
-        instrument = Instrument(name, tick_size="0.01", price_unit="0.005", lot_size="0.1")
+        instrument = _instrument(name, tick_size="0.01", price_unit="0.005", lot_size="0.1")
         n, bid, spread, ts = instrument.tick_units, 1000, 2, START
         quotes: list[tuple[int, ...]] = []
         prints: list[tuple[int, ...]] = []
@@ -264,7 +270,13 @@ def _odd(kind: str, name: str) -> tuple[Instrument, TobBatch, TradeBatch]:
     rows = {"empty": 0, "one row": 1}.get(kind, 40)
     quotes = [(START + k * 50 * MS, *books[kind]) for k in range(rows)] if kind in books else []
     prints = [(START + k * 70 * MS, 996 + k % 9, 2, k % 3 - 1) for k in range(rows if rows > 1 else 0)]
-    return Instrument(name, "0.01", "0.01", "1"), *tables_of(quotes, prints)
+    return _instrument(name, "0.01", "0.01", "1"), *tables_of(quotes, prints)
+
+
+def _instrument(name: str, tick_size: str, price_unit: str, lot_size: str) -> Instrument:
+    """An instrument whose currencies are those in its name, if it has the shape of a pair."""
+    base, slash, quote = name.partition("_")[0].partition("/")
+    return Instrument(name, tick_size, price_unit, lot_size, *((base, quote) if slash else ()))
 
 
 # --- comparing -------------------------------------------------------------------------------------------------------

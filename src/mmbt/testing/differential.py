@@ -58,6 +58,8 @@ class Options:
     ties: str = "prints-first"
     equity_interval: int = 10**9
     position: int = 0
+    synthetic: tuple[str, ...] = ()
+    synthetic_max_age: int | None = 10**10
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
         equity_interval=options.equity_interval, position=options.position,
         **_changed(options, ("feed_latency", "response_latency", "seed", "maker_fee_qty", "taker_fee_qty",
-                             "maker_fee_flat", "taker_fee_flat", "fee_currency")),
+                             "maker_fee_flat", "taker_fee_flat", "fee_currency", "synthetic", "synthetic_max_age")),
     )
     result = run_backtest(market, strategy, config)
     summary = result.summary

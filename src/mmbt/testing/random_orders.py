@@ -15,6 +15,7 @@ from mmbt.strategies.base import HOOKS, Strategy
 __all__ = ["RandomOrders", "random_orders"]
 
 KINDS = ("gtc", "gtc", "gtc", "post_only", "post_only", "ioc", "fok", "market")
+FLAGS = ("has_bid", "has_offer", "pending", "has_synthetic", "inventory")
 BAD_COMMANDS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("place", (1, math.nan, 1)),
     ("place", (-1, math.inf, 1)),
@@ -60,6 +61,10 @@ class RandomOrders(Strategy):
     activity
         Probability of acting in a call of `on_tob`, `on_trade` and `on_timer`; the other hooks act a sixth as often,
         so that the results of commands do not cause commands without end.
+    features
+        Names of features to look at, in one call of seven.
+    synthetics
+        Names of synthetic quotes to look at, and to hedge through.
 
     Attributes
     ----------
@@ -67,8 +72,13 @@ class RandomOrders(Strategy):
         One tuple for each call and each command, in order.
     """
 
-    def __init__(self, seed: int, interval: str | int | None = "50ms", activity: float = 0.25) -> None:
+    max_position = 7
+
+    def __init__(self, seed: int, interval: str | int | None = "50ms", activity: float = 0.25,
+                 features: Sequence[str] = (), synthetics: Sequence[str] = ()) -> None:
         super().__init__()
+        self.features = features
+        self.synthetics = synthetics
         self.interval = interval
         self.trace: list[tuple[Any, ...]] = []
         self._seed = seed
@@ -116,7 +126,10 @@ class RandomOrders(Strategy):
 
     def _seen(self, hook: str, ctx: Any) -> tuple[Any, ...]:
         names = dict.fromkeys((ctx.instrument, *ctx.instruments)) if self._calls % 4 == 0 else (ctx.instrument,)
-        return (hook, ctx.time, ctx.instrument, tuple(_view(ctx[name]) for name in names))
+        views = tuple(_view(ctx[name]) for name in names)
+        if self.features and self._calls % 7 == 1:
+            views += (Features(self.features, ctx.features),)
+        return (hook, ctx.time, ctx.instrument, views, *(_quoted(ctx.synthetic(name)) for name in self.synthetics))
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
@@ -124,6 +137,8 @@ class RandomOrders(Strategy):
         here = ctx[self._pick(tuple(ctx.instruments))]
         orders = here.orders
         names = ("place", "place", "place", "quote", "quote", "levels", "hedge", "cancel", "replace", "stray", "bad")
+        if self.synthetics:
+            names += ("through", "through", "through")
         action = self._pick(names)
         if len(orders) > 10 and action in ("place", "levels"):
             action = "cancel"
@@ -137,6 +152,8 @@ class RandomOrders(Strategy):
             self._do(here, "quote_levels", bids, asks, 1 + self._below(3), self._chance(0.8))
         elif action == "hedge":
             self._do(here, "hedge", (1 + self._below(6)) * self._pick((-1, 1)))
+        elif action == "through":
+            self._do(here, "hedge", (1 + self._below(9)) * self._pick((-1, 1)), self._pick(self.synthetics))
         elif action == "cancel" and orders:
             self._do(here, "cancel", self._pick(orders).id)
         elif action == "replace" and orders:
@@ -197,18 +214,43 @@ class RandomOrders(Strategy):
         return options[self._below(len(options))]
 
 
-def random_orders(seed: int, hooks: Sequence[str], interval: str | int | None = "50ms", activity: float = 0.25
-                  ) -> RandomOrders:
+class Features:
+    """Features that were seen: equal to others but for the last digits; those that say 0 or 1, to the letter."""
+
+    def __init__(self, names: Sequence[str], values: Any) -> None:
+        self._told = {name: float(value) for name, value in zip(names, values, strict=True)}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Features) or self._told.keys() != other._told.keys():
+            return False
+        return all(
+            value == other._told[name] if name in FLAGS
+            else math.isclose(value, other._told[name], rel_tol=1e-11, abs_tol=1e-11)
+            for name, value in self._told.items())
+
+    __hash__ = None  # type: ignore[assignment]  # what is nearly equal has no hash
+
+    def __repr__(self) -> str:
+        return repr(self._told)
+
+
+def random_orders(seed: int, hooks: Sequence[str], interval: str | int | None = "50ms", activity: float = 0.25,
+                  features: Sequence[str] = (), synthetics: Sequence[str] = ()) -> RandomOrders:
     """A `RandomOrders` that overrides the given hooks only, as far as a simulator can tell."""
     silenced = {hook: getattr(Strategy, hook) for hook in HOOKS if hook not in hooks}
     kind: type[RandomOrders] = type("RandomOrders_" + "_".join(sorted(hooks)), (RandomOrders,), silenced)
-    return kind(seed, interval, activity)
+    return kind(seed, interval, activity, features, synthetics)
 
 
 def _view(ctx: Any) -> tuple[Any, ...]:
     mid = None if math.isnan(ctx.mid) else ctx.mid
     return (ctx.bid, ctx.bid_qty, ctx.ask, ctx.ask_qty, mid, bool(ctx.valid), ctx.position, ctx.cash,
             tuple(_order(order) for order in ctx.orders))
+
+
+def _quoted(quote: Any) -> tuple[Any, ...]:
+    numbers = (quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.mid)
+    return (quote.state, quote.age, *(None if math.isnan(number) else number for number in numbers))
 
 
 def _order(order: Any) -> tuple[Any, ...]:

@@ -66,7 +66,7 @@ class Reports:
         """Something happened now; `cash` is what the instrument's is after a fill."""
         key = self._same.before(now)
         self._last_told = max(now + self._delay.of(now, key), self._last_told)
-        self._under_way.append(Report(self._last_told, context, what, cash))
+        self._under_way.append(Report(self._last_told, now, context, what, cash))
 
     def due(self, now: int) -> list[Report]:
         """Hands over all that are told by now, in order of occurrence."""

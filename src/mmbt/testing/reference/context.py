@@ -8,7 +8,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmbt.testing.reference import checks
+from mmbt.testing.reference.features import entry_of, market_twin, private_twin, scale_of
+from mmbt.testing.reference.synthetic import SyntheticQuote, Top
 from mmbt.testing.reference.things import Order
 
 if TYPE_CHECKING:
@@ -120,6 +125,54 @@ class ReferenceContext:
         """A lot as an exact decimal."""
         return self._spec.lot_size
 
+    @property
+    def features(self) -> NDArray[np.float64]:
+        """The features the strategy names, from all that was visible and told by now."""
+        names, told = self._sim.features, self._features()
+        if not names:
+            raise RuntimeError("the strategy names no features")
+        return np.array([told[name] for name in names])
+
+    def feature(self, name: str) -> float:
+        """One of them."""
+        return float(self.features[self._sim.features.index(name)])
+
+    def _features(self) -> dict[str, float]:
+        view, now = self._view, self.time
+        pair = next((each for each in self._sim.synthetics if each.direct == self.instrument), None)
+        synthetic = None
+        if pair is not None and (top := pair.top(now)).state == "quoted":
+            unit = float(self._spec.price_unit)
+            synthetic = (top.mid / unit, (top.ask - top.bid) / unit)
+        market = market_twin(view.quotes, view.prints, now, self._tick_units, synthetic)
+        start = view.position - sum(side * qty for side, _, qty in view.fills)
+        held, entry = entry_of(view.fills, start)
+        scale = scale_of(view.quotes, now, self._tick_units)
+        return market | private_twin(*scale, now, self._sim.max_position, held, entry, self._own())
+
+    def _own(self) -> dict[str, int]:
+        """What the private features measure of our orders, in price units."""
+        view, orders = self._view, self._view.orders.values()
+        told = {"pending": int(any(o.status != "live" or view.asked[o.id] > 0 for o in orders))}
+        for name, side in (("bid", 1), ("ask", -1)):
+            priced = [order for order in orders if order.side == side and order.px]
+            stand = [(side * o.px, -view.stands[o.id]) for o in priced if o.status == "live"]
+            sent = [side * o.px for o in priced if o.status != "live"]
+            px, since = max(stand, default=(0, 0))
+            told[f"{name}_px"], told[f"{name}_ts"] = side * px * self._tick_units, -since
+            told[f"pending_{name}_px"] = side * max(sent, default=0) * self._tick_units
+        return told
+
+    def synthetic(self, name: str) -> Top:
+        """A pair priced through others, by what is visible now."""
+        return self._synthetic(name).top(self.time)
+
+    def _synthetic(self, name: str) -> SyntheticQuote:
+        for each in self._sim.synthetics:
+            if each.name == name:
+                return each
+        raise KeyError(f"no synthetic quote {name!r}")
+
     def to_ticks(self, price: float | str | Decimal) -> float:
         """A price of the quote currency in ticks."""
         return float(Fraction(str(price)) / Fraction(self.tick_size))
@@ -158,10 +211,18 @@ class ReferenceContext:
             ticks = checks.limit_px("px", px, self._tick_units)
         return self._sim.send_place(self.instrument, sign, ticks, checks.lots("qty", qty), kind, purpose)
 
-    def hedge(self, qty: int) -> int:
-        """Send a market order of `qty` signed lots with purpose hedge; returns its id."""
+    def hedge(self, qty: int, through: str | None = None) -> int | tuple[int, ...]:
+        """Send a market order of `qty` signed lots with purpose hedge, or its legs; returns the id or the ids."""
         self._may_trade()
         size = checks.lots("qty", abs(qty))
+        if through is not None:
+            synthetic = self._synthetic(through)
+            for leg in synthetic.legs:
+                self._sim.contexts[leg.spec.name]._may_trade()
+            if synthetic.direct != self.instrument:
+                raise ValueError(f"{through} does not price {self.instrument}")
+            orders = synthetic.orders(1 if qty > 0 else -1, size, self.time)
+            return tuple(self._sim.send_place(name, side, 0, lots, "market", "hedge") for name, side, lots in orders)
         return self._sim.send_place(self.instrument, 1 if qty > 0 else -1, 0, size, "market", "hedge")
 
     def cancel(self, order_id: int) -> None:

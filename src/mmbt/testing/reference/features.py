@@ -6,12 +6,17 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-__all__ = ["entry_of", "market_twin", "private_twin", "scale_of"]
+__all__ = ["FEATURE_NAMES", "entry_of", "market_twin", "private_twin", "scale_of"]
 
 STEP = 10**8
 SECOND = 10**9
 FORGET = 6000
 DAY = 86_400 * 10**9
+FEATURE_NAMES = (
+    "spread_ratio", "imbalance", "microprice", "return_1s", "return_5s", "return_30s", "return_120s", "volatility",
+    "flow_5s", "flow_60s", "intensity", "quote_age", "synthetic_mid", "synthetic_spread", "has_synthetic", "time_sin",
+    "time_cos", "inventory", "abs_inventory", "unrealised_pnl", "has_bid", "bid_distance", "bid_age", "has_offer",
+    "offer_distance", "offer_age", "pending", "pending_bid", "pending_offer")
 
 Row = Sequence[int]  # (ts, bid, bid_qty, ask, ask_qty) or (ts, px, qty, aggressor)
 

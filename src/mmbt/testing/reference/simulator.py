@@ -43,6 +43,7 @@ from mmbt.testing.reference.clocks import Feed, Reports
 from mmbt.testing.reference.context import ReferenceContext
 from mmbt.testing.reference.contracts import Fees
 from mmbt.testing.reference.stream import Event, in_name_order, total_order
+from mmbt.testing.reference.synthetic import SyntheticQuote
 from mmbt.testing.reference.things import Fill, Message, Order, ReferenceResult, Report, Trade, VenueOrder
 from mmbt.testing.reference.venue import Rules, Venue
 from mmbt.testing.reference.view import View
@@ -81,6 +82,8 @@ class ReferenceSimulator:
         "prints-first" or "tob-first".
     position
         Lots held at the start, of the one instrument or by name.
+    synthetic, synthetic_max_age
+        Chains as ``PAIR = LEG * LEG / LEG``, of instruments that are traded or watched; ns, None for no limit.
     """
 
     def __init__(self, market: MarketData, strategy: Strategy, *, instruments: Sequence[str], watch: Sequence[str] = (),
@@ -91,7 +94,8 @@ class ReferenceSimulator:
                  maker_fee_qty: str = "0", taker_fee_qty: str = "0", maker_fee_flat: str = "0",
                  taker_fee_flat: str = "0", fee_currency: str = "settlement",
                  session_gap: int | None = HOUR, ties: str = "prints-first", equity_interval: int = 10**9,
-                 position: int | Mapping[str, int] = 0) -> None:
+                 position: int | Mapping[str, int] = 0, synthetic: Sequence[str] = (),
+                 synthetic_max_age: int | None = 10**10) -> None:
         rules = Rules(cross, trade, aggressor, size, queue, power)
         fees = (Fees(maker_fee, maker_fee_qty, maker_fee_flat, fee_currency),
                 Fees(taker_fee, taker_fee_qty, taker_fee_flat, fee_currency))
@@ -101,7 +105,11 @@ class ReferenceSimulator:
         self.specs = {spec.name: spec for spec in market.instruments if spec.name in streamed}
         self.accounts = {name: Account(self.specs[name], held.get(name, 0), *fees) for name in streamed}
         self.venues = {name: Venue(self.specs[name].tick_units, rules, self._filled, self._notice) for name in streamed}
-        self.views = {name: View(self.accounts[name].position) for name in streamed}
+        self.views = {name: View(self.accounts[name].position, tick_units=self.specs[name].tick_units)
+                      for name in streamed}
+        self.synthetics = [SyntheticQuote(text, self.specs, self.views, taker_fee, synthetic_max_age)
+                           for text in synthetic]
+        self.features, self.max_position = strategy.checked_features()
         self.contexts = {name: ReferenceContext(self, name, name in self.traded) for name in streamed}
         self.orders: dict[int, VenueOrder] = {}
         self.open_orders: dict[int, VenueOrder] = {}
@@ -217,7 +225,9 @@ class ReferenceSimulator:
         """A row becomes visible: the strategy's view changes, and timers start once all books in sight are valid."""
         ts, name, is_quote, values = event[0], event[4], event[5], event[6]
         if is_quote:
-            self.views[name].show(*values)
+            self.views[name].show(self.now, *values)
+        else:
+            self.views[name].prints.append((self.now, *values))
         if name in self.traded:
             self._session_seen |= not self._session_ends or ts >= self._session_ends[-1]
             ready = self._session_seen and all(self.views[name].valid for name in self.traded)
@@ -268,11 +278,15 @@ class ReferenceSimulator:
         order = self.orders.get(order_id)
         if order is not None:
             order.cancel_sent = True
+            self.views[order.instrument].asked[order_id] += 1
         self._bus.send(self.now, Message("cancel", order_id, order, sender), slot)
 
     def send_replace(self, sender: str, order_id: int, px: int, qty: int) -> None:
         """Send a replace, which travels as long as an order."""
-        self._bus.send(self.now, Message("replace", order_id, self.orders.get(order_id), sender, px, qty))
+        order = self.orders.get(order_id)
+        if order is not None:
+            self.views[order.instrument].asked[order_id] += 1
+        self._bus.send(self.now, Message("replace", order_id, order, sender, px, qty))
 
     def _apply(self, messages: list[Message]) -> None:
         """Messages reach the venue one after another, each a step of its own."""

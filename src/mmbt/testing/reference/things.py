@@ -93,6 +93,7 @@ class Report(NamedTuple):
     """A fill or the outcome of a command on its way to the strategy."""
 
     told: int  # when
+    ts: int  # when it happened
     context: str  # the instrument that it is told about
     what: Fill | Order
     cash: int  # after a fill, money units
