@@ -88,7 +88,8 @@ cdef inline const double* see_market(const Venue* venue, int32_t instrument) noe
         see_chain(venue, &pair.legs)
         unit = pair.direct.legs[0].price_unit
         if pair.legs.top.state == QUOTED:
-            features_on_synthetic(&sense.market, pair.legs.top.mid / unit, (pair.legs.top.ask - pair.legs.top.bid) / unit)
+            features_on_synthetic(
+                &sense.market, pair.legs.top.mid / unit, (pair.legs.top.ask - pair.legs.top.bid) / unit)
         else:
             features_on_synthetic(&sense.market, NAN, NAN)
     read_market_features(&sense.market, venue.now, sense.values)
