@@ -305,9 +305,7 @@ cdef inline int64_t hedge_through(View* view, int64_t index, int64_t qty, int64_
         leg.instrument = pair.legs.legs[place].instrument
         check_order(&leg, 1)
     if pair.direct.count == 0 or pair.direct.legs[0].instrument != view.instrument:
-        return refuse(
-            b"a hedge goes to the instrument of the pair or through its legs: not priced by this synthetic quote "
-            b"is instrument", view.instrument)
+        return refuse(b"this synthetic quote prices another pair than that of instrument", view.instrument)
     count = plan_hedge(view.venue, index, side, side * qty, orders)
     if count < 0:
         return refuse_qty(LIMIT)

@@ -1,1 +1,3 @@
 """Nothing here is for Python: see senses.pxd."""
+
+from cysim.feature_names import FEATURES as FEATURES

@@ -1,7 +1,8 @@
 """What a strategy asked to be computed beside the books: features and synthetic quotes, one state an instrument.
 
-Nothing of it exists in a run whose strategy asks for nothing. Where rows are visible at once they are not told to it one
-by one: it takes those replayed since the last look, when the strategy looks, and before a part of a table is given up.
+Nothing of it exists in a run whose strategy asks for nothing. Where rows are visible at once they are not told to it
+one by one: those replayed since the last look are taken when the strategy looks, and before a part of a table is given
+up.
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free

@@ -19,8 +19,7 @@ from cysim.reports cimport Report, Reports, add_report
 from cysim.senses cimport Senses, take_fill
 from cysim.types cimport (
     ACCEPTED, BUY, BY_CROSS, BY_TAKING, BY_TRADE, CANCELLED, MONEY_OVERFLOW, NEVER, OK, OUT_OF_MEMORY, PRINTS, QUOTES,
-    REJECTED, SELL, in_ticks,
-    mmbt_check,
+    REJECTED, SELL, in_ticks, mmbt_check,
 )
 
 cdef struct QuoteSlot:           # the last order a quote level sent on one side (A4)

@@ -44,6 +44,44 @@ def test_a_pair_beside_its_own_book(inside: Path, capsys: pytest.CaptureFixture[
     assert document(capsys, "BTC/RUB = BTC/USD, USD/RUB") == found
 
 
+STRATEGY = """
+from mmbt import Strategy
+
+class Through(Strategy):
+    interval = "5s"
+    features = ("has_synthetic",)
+
+    def on_timer(self, ctx):
+        if ctx.instrument == "BTC/RUB_T+0":
+            assert ctx.feature("has_synthetic") == (ctx.synthetic("BTC/RUB").state == "quoted")
+            ctx.hedge(1, through="BTC/RUB")
+"""
+
+
+def test_a_backtest_through_a_chain(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("through.py").write_text(STRATEGY, "utf-8")
+    run = ["backtest", "--strategy", "through.py:Through", "--synthetic", "BTC/RUB", "--synthetic-max-age", "1s",
+           *(word for name in ("BTC/RUB", "BTC/USD", "USD/RUB") for word in ("--instrument", f"{name}_T+0"))]
+    assert main([*run, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    told = found["synthetic"]["BTC/RUB"]
+    assert told["chain"] == "BTC/RUB = BTC/USD_T+0 * USD/RUB_T+0"
+    assert told["hedges_direct"] + told["hedges_through"] == found["decisions"] / 3 > 0
+    assert found["config"]["synthetic"] == ["BTC/RUB"]
+    assert main(run) == 0
+    assert f"synthetic {told['chain']}; hedges through it" in capsys.readouterr().out
+
+
+def test_legs_of_a_backtest_are_watched(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["backtest", "--strategy", "linear-skew", "--instrument", "BTC/RUB_T+0", "--synthetic"]
+    assert main([*run, "BTC/RUB = BTC/USD, USD/RUB", "--synthetic-max-age", "none", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["watch"] == ["BTC/USD_T+0", "USD/RUB_T+0"]
+    assert main([*run, "BTC/RUB = BTC/USD * EUR/RUB"]) == 2
+    assert "no instrument 'EUR/RUB'" in capsys.readouterr().err
+    assert main([*run, "BTC/XYZ"]) == 2
+    assert "has the currency XYZ" in capsys.readouterr().err
+
+
 def test_options_change_what_is_found(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "BTC/RUB")
     dear = document(capsys, "BTC/RUB", "--taker-fee", "20")

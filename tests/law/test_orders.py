@@ -301,6 +301,25 @@ def test_A5_every_fill_has_its_orders_purpose(simulate):
     assert [row["purpose"] for row in outcome.fills] == ["hedge", "quote", "hedge"]
 
 
+def test_A5_a_hedge_through_legs_is_an_order_for_each_and_what_is_not_filled_is_not_retried(simulate):
+    pairs = [Instrument(name, "1", "1", "1", base=name[0], quote=name[2]) for name in ("A/C", "A/B", "B/C")]
+    quotes = {"A/C": [book(1 * S, 100, 120), book(2 * S, 100, 120)], "A/B": [book(1 * S, 9, 10)],
+              "B/C": [book(1 * S, 10, 11, ask_qty=60)]}
+    market = ArrayMarket([(spec, *tables_of(quotes[spec.name])) for spec in pairs])
+    ids = []
+
+    def act(ctx):
+        if ctx.instrument == "A/C" and ctx.time > S:
+            ids.append(ctx.hedge(6, through="A/C"))
+
+    outcome = simulate(market, script(on_tob=act), synthetic=("A/C = A/B * B/C",))
+    assert ids == [(1, 2)]
+    assert [(row["instrument"], row["qty"], row["purpose"]) for row in outcome.fills] == [
+        ("A/B", 6, "hedge"), ("B/C", 60, "hedge")], "120 for one directly, 110 by the legs"
+    outcome = simulate(market, script(on_tob=act), synthetic=("A/C = A/B * B/C",), taker_fee=10**7)
+    assert [row["instrument"] for row in outcome.fills] == ["A/C"], "two fees of 10 %"
+
+
 def test_A7_ids_count_order_creating_commands_over_all_instruments(simulate):
     ids = []
     acts = {0: lambda ctx: ids.extend([ctx.place("buy", 6127, 1, "post_only"), ctx.hedge(1)]),

@@ -35,6 +35,29 @@ class TestLadder(StrategyConformance):
     values: ClassVar = {"levels": 5, "step_ticks": 0.5, "skew_ticks_per_lot": 0.1, "half_spread_ticks": 0}
 
 
+class Wide(Strategy):
+    """Reads features and a synthetic quote, quotes by them, and hedges the cheaper way."""
+
+    interval, max_position = "40ms", 5
+    features = ("inventory", "imbalance", "synthetic_mid", "has_synthetic", "bid_age", "return_1s")
+
+    def on_timer(self, ctx):
+        if ctx.instrument != "A/C" or not ctx.valid:
+            return
+        lean = ctx.feature("imbalance") - ctx.feature("inventory")
+        if abs(lean) < 1.5:
+            ctx.quote(max(ctx.bid + lean, 1), ctx.ask + lean)
+        elif ctx.position and ctx.synthetic("A/C").state == "quoted":
+            ctx.hedge(-ctx.position, through="A/C")
+
+
+class TestFeaturesAndSyntheticQuotes(StrategyConformance):
+    strategy = Wide
+    instruments = ("A/C", "A/B", "B/C")
+    watch = ("C/D",)
+    synthetic = ("A/C = A/B * B/C",)
+
+
 class TestRandomQuotes(StrategyConformance):
     strategy = RandomQuotes
     values: ClassVar = {"seed": 5, "interval": "60ms"}

@@ -63,7 +63,7 @@ def _stray(word: str) -> str:
     "--synthetic",
     metavar="PAIR[=LEGS]",
     multiple=True,
-    help='A pair to price through others, "BTC/RUB = BTC/USD * USD/RUB" or a pair alone for the shortest chain. The legs '
+    help='A pair to price through others, "BTC/RUB = BTC/USD * USD/RUB" or a pair alone for the shortest chain. Legs '
     "are watched unless they are traded; repeat for more.",
 )
 @click.option(

@@ -139,14 +139,14 @@ class Strategy:
         known = [feature.name for feature in FEATURES]
         for feature in features:
             if feature not in known:
-                raise ValueError(f"{name}.features: unknown feature {feature!r}{did_you_mean(str(feature), known) or '.'} "
-                                 f"There are: {', '.join(known)}")
+                hint = did_you_mean(str(feature), known) or "."
+                raise ValueError(f"{name}.features: unknown feature {feature!r}{hint} There are: {', '.join(known)}")
             if features.count(feature) > 1:
                 raise ValueError(f"{name}.features: {feature!r} stands there twice")
         limited = [each.name for each in PRIVATE_FEATURES if "position limits" in each.unit and each.name in features]
         if limited and self.max_position is None:
-            raise ValueError(f"{name} reads {limited[0]}, which is measured in position limits: set max_position = 10 on "
-                             "the class, or give Params a field max_position")
+            raise ValueError(f"{name} reads {limited[0]}, which is measured in position limits: set max_position = 10 "
+                             "on the class, or give Params a field max_position")
         limit = 1 if self.max_position is None else self.max_position
         if not 0 < limit < 2**40:
             raise ValueError(f"{name}.max_position must be positive and below 2**40 lots, not {limit!r}")

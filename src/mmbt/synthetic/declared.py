@@ -70,7 +70,7 @@ def direct_of(synthetic: Declared, instruments: Sequence[Instrument]) -> Instrum
     if len(same) > 1 and not named:
         raise UsageError(f"{synthetic.name!r} may stand beside {' or '.join(i.name for i in same)}: "
                          "give it the name of that instrument")
-    return (named or same or [None])[0]
+    return next(iter(named or same), None)
 
 
 def _declared(text: str, known: Sequence[Instrument]) -> Declared:

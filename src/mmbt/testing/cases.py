@@ -97,7 +97,8 @@ def random_case(seed: int, rows: int = 300) -> Case:
 
 def _features(rng: np.random.Generator) -> tuple[str, ...]:
     """Some of the features, in any order."""
-    return tuple(str(name) for name in rng.permutation(list(FEATURE_NAMES))[: rng.integers(1, len(FEATURE_NAMES) + 1)])
+    count = rng.integers(1, len(FEATURE_NAMES) + 1)
+    return tuple(str(name) for name in rng.permutation(list(FEATURE_NAMES))[:count])
 
 
 def _with_synthetic(options: Options, chain: str, names: list[str], rng: np.random.Generator) -> Options:
@@ -107,7 +108,8 @@ def _with_synthetic(options: Options, chain: str, names: list[str], rng: np.rand
     watch = tuple(name for name in names if name not in options.instruments)
     ages = (0, STEP, 10 * STEP, 10**10, None)
     fee = min(options.taker_fee, 20_000)  # a chain has no price where a leg costs its whole value
-    return replace(options, watch=watch, taker_fee=fee, synthetic=(chain,), synthetic_max_age=ages[rng.integers(len(ages))])
+    return replace(options, watch=watch, taker_fee=fee, synthetic=(chain,),
+                   synthetic_max_age=ages[rng.integers(len(ages))])
 
 
 def _with_clocks(options: Options, rng: np.random.Generator) -> Options:

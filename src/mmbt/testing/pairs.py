@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 
 import numpy as np
 
-from mmbt.market import ArrayMarket, Instrument, TobBatch
+from mmbt.market import ArrayMarket, TobBatch
 
 __all__ = ["paired"]
 

@@ -15,6 +15,7 @@ from mmbt.strategies.base import HOOKS, Strategy
 __all__ = ["RandomOrders", "random_orders"]
 
 KINDS = ("gtc", "gtc", "gtc", "post_only", "post_only", "ioc", "fok", "market")
+ACTIONS = ("place", "place", "place", "quote", "quote", "levels", "hedge", "cancel", "replace", "stray", "bad")
 FLAGS = ("has_bid", "has_offer", "pending", "has_synthetic", "inventory")
 BAD_COMMANDS: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("place", (1, math.nan, 1)),
@@ -127,19 +128,17 @@ class RandomOrders(Strategy):
     def _seen(self, hook: str, ctx: Any) -> tuple[Any, ...]:
         names = dict.fromkeys((ctx.instrument, *ctx.instruments)) if self._calls % 4 == 0 else (ctx.instrument,)
         views = tuple(_view(ctx[name]) for name in names)
-        if self.features and self._calls % 7 == 1:
-            views += (Features(self.features, ctx.features),)
-        return (hook, ctx.time, ctx.instrument, views, *(_quoted(ctx.synthetic(name)) for name in self.synthetics))
+        looks = self.features and self._calls % 7 == 1
+        told = (Features(self.features, ctx.features),) if looks else ()
+        quotes = tuple(_quoted(ctx.synthetic(name)) for name in self.synthetics)
+        return (hook, ctx.time, ctx.instrument, views, *told, *quotes)
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
     def _act(self, ctx: Any) -> None:
         here = ctx[self._pick(tuple(ctx.instruments))]
         orders = here.orders
-        names = ("place", "place", "place", "quote", "quote", "levels", "hedge", "cancel", "replace", "stray", "bad")
-        if self.synthetics:
-            names += ("through", "through", "through")
-        action = self._pick(names)
+        action = self._pick((*ACTIONS, "through", "through", "through") if self.synthetics else ACTIONS)
         if len(orders) > 10 and action in ("place", "levels"):
             action = "cancel"
         if action == "place":
