@@ -7,11 +7,14 @@ import json
 import os
 import platform
 import subprocess
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe"]
+import numpy as np
+
+__all__ = ["describe", "memory_gb_per_s"]
 
 OURS = ("mmbt", "numpy", "pyarrow")
 PEERS = ("hftbacktest", "numba", "numpy")
@@ -21,11 +24,23 @@ def describe(peer_python: Path) -> dict[str, Any]:
     """Processor, memory, system, versions of both sides, and how busy the machine was."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(), "system": platform.platform(),
+        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(), "memory_gb_per_s": memory_gb_per_s(),
+        "system": platform.platform(),
         "python": platform.python_version(), "compiler": _first_line("cc", "--version"), "versions": _versions(),
         "peer_versions": _peer_versions(peer_python), "load_before": load,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def memory_gb_per_s() -> float:
+    """What one core reads from memory: a column of 256 MiB, which no cache holds, summed up; the best of some runs."""
+    column = np.ones(1 << 25, np.int64)
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        column.sum()
+        times.append(time.process_time() - start)
+    return column.nbytes / min(times) / 1e9
 
 
 def _cpu() -> str:

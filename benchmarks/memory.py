@@ -1,8 +1,10 @@
-"""Memory against length: markets of 5 and 50 million events, written raw, converted, and backtested by the commands.
+"""Memory and cost against length: markets of 1, 10 and 100 million events, written raw, converted, and backtested by
+the commands.
 
-    python -m benchmarks --case memory          (some minutes, about 5 GB of disk meanwhile)
+    python -m benchmarks --case memory          (some minutes, about 6 GB of disk meanwhile)
 
-Peak memory and CPU time are the operating system's for the whole command, start-up and report included.
+Peak memory and CPU time are the operating system's for the whole command, start-up and report included. What an event
+costs is what the longer of two runs takes more of CPU time, by event more: start-up and report fall out.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from benchmarks.processes import environment, note, python
 
 __all__ = ["LENGTHS", "measure_memory"]
 
-LENGTHS = (5_000_000, 50_000_000)
+LENGTHS = (1_000_000, 10_000_000, 100_000_000)
 
 
 @dataclass(frozen=True)

@@ -150,6 +150,9 @@ def run(cases: Iterable[str], work: Path, *, events: int, runs: int, seconds: fl
             {"party": party, "peer": not party.startswith(OURS), **summary(results)}
             for party, results in measured.items()
         ]}
+    if "disk" in wanted:
+        note("disk: each step of the way by itself")
+        report["bounds"] = json.loads(python("benchmarks.bounds", work / "store"))
     if "memory" in set(cases):
         report["memory"] = measure_memory(work, lengths)
     report["took_s"] = round(time.monotonic() - start, 1)

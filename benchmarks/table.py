@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HEADER", "HEADLINES", "case_rows", "credited", "headline_rows", "memory_rows", "ratio", "show",
-           "show_memory"]
+__all__ = ["HEADER", "HEADLINES", "MEMORY_HEADER", "case_rows", "credited", "encoding_rows", "headline_rows",
+           "memory_rows", "ratio", "show", "show_memory", "step_rows"]
 
 HEADER = ("party", "events / CPU s", "in its own events", "events / wall s", "peak MiB", "mmbt is")
+MEMORY_HEADER = ("events", "backtest, peak MiB", "events / CPU s", "ns for one more", "convert, peak MiB",
+                 "rows / CPU s", "bytes a row")
+STEPS = {
+    "read": "files read from the operating system's cache",
+    "sha256": "SHA-256 over their bytes",
+    "decode": "decoded by pyarrow into columns",
+    "page_checksums": "checksums of their pages",
+    "hand_over": "store opened, columns handed over",
+}
 HEADLINES = ("idle", "quotes", "python-timer", "python-event", "disk", "hot", "startup")
 
 
@@ -57,10 +66,29 @@ def headline_rows(cases: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
 
 
 def memory_rows(memory: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """One row a length."""
-    return [(f"{row['events']:,}", f"{row['backtest_peak_rss_mb']:,.0f}", millions(row["events_per_cpu_s"]),
-             f"{row['convert_peak_rss_mb']:,.0f}", millions(row["convert_rows_per_cpu_s"]),
-             f"{row['store_bytes'] / row['events']:.1f}") for row in memory]
+    """One row a length; what one more event costs is taken against the length before."""
+    rows = []
+    for before, row in zip([None, *memory], memory, strict=False):
+        more = ""
+        if before is not None:
+            seconds = row["events"] / row["events_per_cpu_s"] - before["events"] / before["events_per_cpu_s"]
+            more = f"{seconds / (row['events'] - before['events']) * 1e9:.1f}"
+        rows.append((f"{row['events']:,}", f"{row['backtest_peak_rss_mb']:,.0f}", millions(row["events_per_cpu_s"]),
+                     more, f"{row['convert_peak_rss_mb']:,.0f}", millions(row["convert_rows_per_cpu_s"]),
+                     f"{row['store_bytes'] / row['events']:.1f}"))
+    return rows
+
+
+def step_rows(bounds: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row a step from disk to the engine, and their sum."""
+    steps = [(STEPS[name], f"{ns:.1f}") for name, ns in bounds["steps"].items()]
+    return [*steps, ("the whole way, in one thread", f"{bounds['whole']:.1f}")]
+
+
+def encoding_rows(bounds: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row an encoding: nanoseconds and bytes of a value of each column."""
+    return [(label, *(f"{column['ns']:.1f} ns, {column['bytes']:.2f} B" for column in columns.values()))
+            for label, columns in bounds["encodings"].items()]
 
 
 def millions(rate: float) -> str:
@@ -92,8 +120,7 @@ def show_memory(memory: list[dict[str, Any]], console: Any) -> None:
     """Print the memory case."""
     from rich.table import Table
 
-    table = Table("events", "backtest, peak MiB", "events / CPU s", "convert, peak MiB", "rows / CPU s", "bytes a row",
-                  title="memory from store to result", title_justify="left")
+    table = Table(*MEMORY_HEADER, title="memory from store to result", title_justify="left")
     for row in memory_rows(memory):
         table.add_row(*row)
     console.print(table)

@@ -11,7 +11,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.table import HEADER, HEADLINES, case_rows, headline_rows, memory_rows
+from benchmarks.table import (
+    HEADER,
+    HEADLINES,
+    MEMORY_HEADER,
+    case_rows,
+    encoding_rows,
+    headline_rows,
+    memory_rows,
+    step_rows,
+)
 
 __all__ = ["page"]
 
@@ -29,7 +38,8 @@ make bench                   # python -m benchmarks
 make -C benchmarks docs      # this page from benchmarks/results/latest.json
 ```
 
-Measured {date} on {cpu}, {cores} cores, {memory_gib} GiB of memory, {system}; Python {python}, {compiler};
+Measured {date} on {cpu}, {cores} cores, {memory_gib} GiB of memory that one core reads at
+{memory_gb_per_s:.1f} GB/s, {system}; Python {python}, {compiler};
 {versions}; peers: {peer_versions}. Load average before the run: {load}. Use the ratios: they travel better than the
 rates.
 
@@ -59,7 +69,7 @@ NOTES = {
     "python-event": "Ours: `on_tob` and `on_trade`, each reading bid and ask. hftbacktest: `wait_next_feed` from "
                     "Python, reading both. The plain loops have merged lists ready before the clock starts and know no "
                     "orders but one bid and one offer; the last calls nobody, so no strategy can be plugged into it.",
-    "disk": "Files opened, verified, decoded and replayed with the quotes above. Ours: zstd Parquet, SHA-256 and page "
+    "disk": "Files opened, verified, decoded and replayed with the quotes above. Ours: Parquet, SHA-256 and page "
             "checksums verified. hftbacktest: `npz` as its converters write it, and uncompressed `npy`.",
     "hot": "The same from the [hot store](reference/store.md#the-hot-store), which is made before the clock starts: "
            "files mapped, every block verified, replayed. Mapped pages count as memory. hftbacktest: `npy` as above.",
@@ -68,11 +78,30 @@ NOTES = {
                "hftbacktest compiling the strategy, which it does in every process.",
 }
 
+BOUNDS = """
+### What bounds it
+
+An event takes {stored:.1f} bytes on disk and {columns:.0f} in the columns that the engine reads. Stored bytes are read
+twice, to be hashed and to be decoded, columns are written once and read once: {touched:.0f} bytes, which this machine's
+memory moves in {moved:.1f} ns. The rest of the {whole:.1f} ns of CPU that an event of the same stream takes is
+arithmetic:
+
+{steps}
+
+What the engine takes is the rest of the first row above. One thread reads quotes and one prints while the engine runs,
+so by the clock reading and replaying share the cores.
+
+The columns of quotes in other encodings, page checksums verified, by value:
+
+{encodings}
+"""
+
 MEMORY = """
 ## Memory
 
 Peak resident memory of `mmbt convert` and of `mmbt backtest` with `linear-skew`, from raw files to the run directory;
-rates are those of whole commands, start-up and report included (`make -C benchmarks memory`):
+rates are those of whole commands, start-up and report included, and what one more event costs is CPU time of
+`mmbt backtest` against the length above (`make -C benchmarks memory`):
 """
 
 END = """
@@ -106,7 +135,8 @@ def page(report: dict[str, Any], memory: list[dict[str, Any]] | None) -> str:
         hft_events=stream["hftbacktest_events"], events=stream["events"], events_per_s=stream["events_per_s"],
         print_share=stream["print_share"],
         load="unknown" if machine["load_before"] is None else f"{machine['load_before']:.1f}",
-        **{name: machine[name] for name in ("date", "cpu", "cores", "memory_gib", "system", "python", "compiler")},
+        **{name: machine[name] for name in ("date", "cpu", "cores", "memory_gib", "memory_gb_per_s", "system",
+                                               "python", "compiler")},
     )]
     shown = {name: case for name, case in report["cases"].items() if name in HEADLINES}
     parts.append(f"\n## In short\n\n{_table(('what', 'mmbt', 'hftbacktest', 'times'), headline_rows(shown))}\n")
@@ -115,10 +145,21 @@ def page(report: dict[str, Any], memory: list[dict[str, Any]] | None) -> str:
         header = ("party", "time", "", "CPU", "", "mmbt is") if name == "startup" else HEADER
         parts.append(f"\n## {case['title'][0].upper()}{case['title'][1:]}\n\n{_table(header, case_rows(case))}\n\n"
                      f"{NOTES[name].format(fills=fills)}\n")
+        if name == "disk" and "bounds" in report:
+            parts.append(_bounds(report["bounds"], machine["memory_gb_per_s"]))
     if memory:
-        header = ("events", "backtest, peak MiB", "events / CPU s", "convert, peak MiB", "rows / CPU s", "bytes a row")
-        parts.append(f"{MEMORY}\n{_table(header, memory_rows(memory))}\n")
+        parts.append(f"{MEMORY}\n{_table(MEMORY_HEADER, memory_rows(memory))}\n")
     return "".join([*parts, GUARD, END])
+
+
+def _bounds(bounds: dict[str, Any], memory_gb_per_s: float) -> str:
+    touched = 2 * (bounds["stored_bytes"] + bounds["column_bytes"])
+    return BOUNDS.format(
+        stored=bounds["stored_bytes"], columns=bounds["column_bytes"], touched=touched,
+        moved=touched / memory_gb_per_s, whole=bounds["whole"],
+        steps=_table(("step", "ns an event"), step_rows(bounds)),
+        encodings=_table(("encoding", "`ts`", "`bid_px`", "`bid_qty`"), encoding_rows(bounds)),
+    )
 
 
 def _table(header: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:

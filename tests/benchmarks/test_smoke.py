@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import ours, stream, table, to_docs
+from benchmarks import bounds, machine, ours, stream, table, to_docs
 from benchmarks.instructions import CASES as COUNTED
 from benchmarks.instructions import replay as replay_counted
 from benchmarks.peers import events as peer_events
@@ -64,6 +64,28 @@ def test_the_hot_store_gives_what_parquet_gives(tmp_path: Path) -> None:
     assert [*(tmp_path / "store" / ".hot").iterdir()]
 
 
+def test_what_bounds_the_way_from_disk_is_measured_and_told(tmp_path: Path) -> None:
+    ours.write_raw(tmp_path / "raw", 2_000)
+    ours.convert(tmp_path / "raw", tmp_path / "store")
+    found = bounds.measure(tmp_path / "store")
+    assert found["whole"] > 0
+    assert sum(found["steps"].values()) == pytest.approx(found["whole"])
+    assert found["column_bytes"] == pytest.approx(0.78 * 40 + 0.22 * 25, rel=0.1)
+    assert [row[0] for row in table.encoding_rows(found)] == list(bounds.ENCODINGS)
+    assert len(table.step_rows(found)) == len(found["steps"]) + 1
+
+
+def test_memory_bandwidth_is_measured() -> None:
+    assert machine.memory_gb_per_s() > 0
+
+
+def test_one_more_event_costs_what_the_longer_run_takes_more() -> None:
+    row = {"backtest_peak_rss_mb": 200.0, "convert_peak_rss_mb": 150.0, "convert_rows_per_cpu_s": 1e6}
+    rows = [row | {"events": events, "events_per_cpu_s": events / (1 + 50e-9 * events), "store_bytes": 9 * events}
+            for events in (10**6, 10**7)]
+    assert [told[3] for told in table.memory_rows(rows)] == ["", "50.0"]
+
+
 def test_plain_loops_agree_with_each_other(pinned: stream.Stream) -> None:
     columns = plain.rows(pinned)
     assert plain.event_loop(columns) == plain.inline_loop(columns)
@@ -104,10 +126,15 @@ def test_results_become_a_table_and_a_page() -> None:
     case = {"title": "a case", "parties": [{"party": "mmbt", "peer": False, **mine},
                                            {"party": "hftbacktest", "peer": True, **theirs}]}
     assert [row[-1] for row in table.case_rows(case)] == ["", "6.7 x"]  # against the peer's own, higher count
-    machine = {"cpu": "a", "cores": 2, "memory_gib": 8.0, "system": "s", "python": "3", "compiler": "cc",
-               "versions": {}, "peer_versions": None, "load_before": 0.1, "date": "2022-09-21"}
+    where = {"cpu": "a", "cores": 2, "memory_gib": 8.0, "memory_gb_per_s": 10.0, "system": "s", "python": "3",
+             "compiler": "cc", "versions": {}, "peer_versions": None, "load_before": 0.1, "date": "2022-09-21"}
     described = {"seed": 1, "events": 1000, "seconds": 7.0, "events_per_s": 144.0, "print_share": 0.22,
                  "hftbacktest_events": 1500}
-    page = to_docs.page({"machine": machine, "runs": 3, "stream": described, "cases": dict.fromkeys(JOBS, case)}, None)
+    way = {"stored_bytes": 9.0, "column_bytes": 41.0, "steps": {"read": 1.0, "decode": 12.0}, "whole": 13.0,
+           "encodings": {"deltas": {name: {"ns": 2.5, "bytes": 3.0} for name in ("ts", "bid_px", "bid_qty")}}}
+    page = to_docs.page({"machine": where, "runs": 3, "stream": described, "cases": dict.fromkeys(JOBS, case),
+                         "bounds": way}, None)
     assert "| hftbacktest |" in page
+    assert "100 bytes, which this machine's\nmemory moves in 10.0 ns" in page
+    assert "| deltas | 2.5 ns, 3.00 B |" in page
     assert "{" not in page

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -98,6 +99,31 @@ def test_the_report_is_the_machine_contract(tmp_path: Path) -> None:
     assert (row["tob_rows"], row["trade_rows"]) == (5, 2)
     assert (row["first_ts"], row["last_ts"]) == (BASE, BASE + 4 * 10**6)
     assert (report["rows_in"], report["rows_out"], report["quarantined"], report["dropped"]) == (8, 7, 1, 0)
+
+
+def test_files_of_older_encodings_are_read_and_added_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def older(sink: Any, schema: Any) -> pq.ParquetWriter:
+        delta = [name for name in schema.names if name.endswith(("ts", "px"))]
+        dictionary = [name for name in schema.names if name not in delta]
+        encoding = dict.fromkeys(delta, "DELTA_BINARY_PACKED")
+        return pq.ParquetWriter(
+            sink, schema, compression="zstd", use_dictionary=dictionary, column_encoding=encoding,
+            write_page_checksum=True,
+        )
+
+    first, second = tob(tmp_path / "tob-1.csv", quotes(300)), tob(tmp_path / "tob-2.csv", quotes(40, start=BASE + 7))
+    prints = trades(tmp_path / "trade.csv", [(BASE + i, NAME, 100, 1 + i % 3, "BS"[i % 2]) for i in range(90)])
+    with monkeypatch.context() as patch:
+        patch.setattr("mmbt.store.partition.parquet_writer", older)
+        convert([first, prints], tmp_path / "old")
+    convert([first, prints], tmp_path / "new")
+    old, new = (open_store(tmp_path / name).manifest for name in ("old", "new"))
+    assert {p.sha256 for p in old.partitions}.isdisjoint(p.sha256 for p in new.partitions)
+    assert old.content_hash == new.content_hash
+    assert contents(tmp_path / "old", NAME) == contents(tmp_path / "new", NAME)
+    for name in ("old", "new"):
+        convert([second], tmp_path / name)
+    assert open_store(tmp_path / "old").manifest.content_hash == open_store(tmp_path / "new").manifest.content_hash
 
 
 def test_running_again_changes_nothing(tmp_path: Path) -> None:

@@ -36,7 +36,6 @@ __all__ = [
 
 WRITER = ".mmbt.lock"  # held by the one converter at work; its presence also marks a folder as a store
 READERS = ".mmbt.readers"  # shared by open readers; while any holds it, files they may need are not swept
-_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -139,13 +138,8 @@ def write_some(file: BinaryIO, data: Any) -> int:
 
 def sha256_of(path: Path) -> tuple[str, int]:
     """SHA-256 and size of a file."""
-    digest = hashlib.sha256()
-    size = 0
     with path.open("rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-    return digest.hexdigest(), size
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def sync_folder(path: Path) -> None:
