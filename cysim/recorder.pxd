@@ -73,6 +73,7 @@ cdef struct Recorder:
     int64_t notice_capacity
     bint notify_fills            # the strategy listens to fills
     bint notify_orders           # the strategy listens to outcomes
+    bint silent                  # every row is written over the one before: nobody reads them
 
 cdef inline int64_t horizon_ns(int horizon) noexcept nogil:
     if horizon == 0:
@@ -115,18 +116,24 @@ cdef inline void discard_fills(Recorder* recorder, int64_t count) noexcept nogil
 cdef inline FillRow* add_fill(Recorder* recorder) noexcept nogil:
     if not reserve(<void**>&recorder.fills, &recorder.fill_capacity, recorder.fill_count + 1, sizeof(FillRow)):
         return NULL
+    if recorder.silent:
+        return recorder.fills
     recorder.fill_count += 1
     return &recorder.fills[recorder.fill_count - 1]
 
 cdef inline OrderRow* add_order(Recorder* recorder) noexcept nogil:
     if not reserve(<void**>&recorder.orders, &recorder.order_capacity, recorder.order_count + 1, sizeof(OrderRow)):
         return NULL
+    if recorder.silent:
+        return recorder.orders
     recorder.order_count += 1
     return &recorder.orders[recorder.order_count - 1]
 
 cdef inline EquityRow* add_equity(Recorder* recorder) noexcept nogil:
     if not reserve(<void**>&recorder.equity, &recorder.equity_capacity, recorder.equity_count + 1, sizeof(EquityRow)):
         return NULL
+    if recorder.silent:
+        return recorder.equity
     recorder.equity_count += 1
     return &recorder.equity[recorder.equity_count - 1]
 

@@ -81,16 +81,6 @@ cdef class Simulator:
         Naming the wrong argument.
     """
 
-    cdef Simulation sim
-    cdef list _names
-    cdef list _money_units
-    cdef Parts _parts
-    cdef bint _local             # rows become visible when they were received
-    cdef list _latencies         # placing, cancelling, responding, feeding; keeps alive what the delays point into
-    cdef bint _started
-    cdef PythonHooks _hooks
-    cdef object _sink
-
     def __cinit__(self, *args, **kwargs):
         self.sim.first_ts = NEVER
         self.sim.next_timer = NEVER

@@ -1,4 +1,4 @@
-from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint64_t
 
 from cysim.types cimport BAD_PRINT, BAD_QUOTE, LIMIT, OK, QUOTES, TIME_BACKWARDS, TIME_LIMIT
 
@@ -21,6 +21,7 @@ cdef struct Source:              # one table of one instrument: the part at hand
     int64_t tick_units
     int32_t instrument
     int32_t table
+    const uint8_t* gaps          # by window of the part: whether it may gap; not NULL: all its rows have been checked
     bint finished                # no more parts will come
     bint may_gap                 # between rows at hand lies a silence of a session gap or more
 
@@ -53,8 +54,8 @@ cdef inline int check_prints(const Source* source, int64_t start, int64_t end) n
         strange |= (aggressor[row] < -1) | (aggressor[row] > 1)
     return BAD_PRINT if torn < 0 or strange or <uint64_t>bits >= <uint64_t>LIMIT else OK
 
-# Checks the next window of rows: ascending times and possible values.
-cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil:
+# Ascending times and possible values.
+cdef inline int check_rows(Source* source, int64_t session_gap) noexcept nogil:
     cdef const int64_t* ts = source.ts
     cdef int64_t start = source.checked
     cdef int64_t end = start + WINDOW if start + WINDOW < source.length else source.length
@@ -70,6 +71,18 @@ cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil
     source.checked = end
     source.may_gap = short_of_gap < 0
     return check_quotes(source, start, end) if source.table == QUOTES else check_prints(source, start, end)
+
+# The next window of rows, checked unless that has been done.
+cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil:
+    cdef const int64_t* ts = source.ts
+    cdef int64_t start = source.checked
+    if source.gaps != NULL:
+        source.checked = (start // WINDOW + 1) * WINDOW if (start // WINDOW + 1) * WINDOW < source.length \
+            else source.length
+        source.may_gap = source.gaps[start // WINDOW]
+        source.last_ts = ts[source.checked - 1]
+        return OK
+    return check_rows(source, session_gap)
 
 # First row from `pos` later than `limit_ts`.
 cdef inline int64_t run_end(const Source* source, int64_t limit_ts) noexcept nogil:
