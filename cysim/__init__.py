@@ -12,6 +12,7 @@ from cysim.quoter import Quoter
 from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
 from cysim.simulator import Simulator
 from cysim.synthetic import SyntheticBook
+from cysim.vector import VectorEngine
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "Simulator",
     "SyntheticBook",
     "Trade",
+    "VectorEngine",
     "build_info",
 ]
