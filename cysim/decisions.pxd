@@ -11,7 +11,7 @@ from cysim.state cimport Simulation
 from cysim.types cimport BUY, FOR_HEDGE, MARKET, NEVER, OK, SELL, in_ticks
 from cysim.venue cimport Instrument, Venue, seen_book, weigh_position
 
-# One decision of a learner: an action becomes quotes, the market runs to the next decision, and what came of it is told.
+# A learner's decision: an action becomes quotes, the market runs to the next decision, and what came of it is told.
 
 cdef enum Outcome:
     DECIDES = 0                  # stands at a decision: a timer with a valid book

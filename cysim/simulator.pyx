@@ -26,7 +26,7 @@ from cysim.recorder cimport (
 from cysim.loop cimport (
     CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, advance,
 )
-from cysim.state cimport Feed, Simulation
+from cysim.state cimport Feed
 from cysim.stream cimport Source
 from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument

@@ -12,7 +12,6 @@ from libc.math cimport isfinite
 from libc.stdint cimport int8_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free
 
-from cysim.book cimport apply_quote
 from cysim.copies cimport copy_simulation, free_simulation, make_room
 from cysim.decisions cimport (
     BREAKS, DECIDES, ENDS, Action, Result, Rules, Wanted, decide, is_same, run_to_decision, wanted,
@@ -36,7 +35,7 @@ cdef class VectorEngine:
     tables : sequence of (tob, trades)
         For each instrument of the template its whole tables, as `Simulator.run` is fed them.
     actions : float64 array of (actions, 5)
-        Columns: skew and half spread in units, share of the position to hedge, and whether to bid and to offer (0 or 1).
+        Columns: skew and half spread in units, share of the position to hedge, whether to bid and to offer (0 or 1).
     count : int
         Simulators.
     size : int
@@ -105,7 +104,7 @@ cdef class VectorEngine:
         cdef int64_t place
         self.action_count = actions.shape[0]
         if self.action_count < 1 or actions.shape[1] != 5:
-            raise ValueError("actions must have the columns skew, half spread, hedge, bid and offer, and a row at least")
+            raise ValueError("actions must have a row and the columns skew, half spread, hedge, bid and offer")
         self._actions = <Action*>PyMem_Calloc(self.action_count, sizeof(Action))
         if self._actions == NULL:
             raise MemoryError
@@ -205,7 +204,7 @@ cdef class VectorEngine:
         ValueError
             For a wrong index or a window that ends before it starts.
         """
-        cdef int64_t place, index, count = indices.shape[0]
+        cdef int64_t place, count = indices.shape[0]
         if start_ts.shape[0] != count or end_ts.shape[0] != count:
             raise ValueError("indices, start_ts and end_ts must be equally long")
         for place in range(count):
@@ -281,7 +280,7 @@ cdef class VectorEngine:
         pnl, held, ts, position, done : arrays of (count, actions), written
             As in `step`, for each admissible action; the others are left as they are.
         admissible : int8 array of (count, actions), written
-            Actions whose quotes and hedge coincide are one: the first is admissible. None is where `step` would not act.
+            Actions whose quotes and hedge coincide are one: the first is admissible; none where `step` would not act.
         """
         cdef int64_t index
         for rows, columns in (
