@@ -7,6 +7,8 @@ from cysim.native import NativeStrategy
 
 _Instrument = tuple[str, str, str, Decimal, int, bool, int]
 
+QUEUES: tuple[str, ...]
+
 class _Sink(Protocol):
     def fills(self, raw: bytes, /) -> None: ...
     def orders(self, raw: bytes, /) -> None: ...

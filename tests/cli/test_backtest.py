@@ -361,11 +361,13 @@ def test_native_code_that_cannot_be_imported_is_the_strategys_error(
 
 
 def test_ctrl_c_keeps_what_happened(inside: Path) -> None:
-    # short naps: a signal that comes just before a long sleep begins would be answered only after it
-    naps = "import time; print('now', flush=True); [time.sleep(0.05) for _ in range(1200)]"
-    Path("mine.py").write_text(STRATEGY.format(line=naps), encoding="utf-8")
+    Path("mine.py").write_text(
+        STRATEGY.format(line="import time; print('now', flush=True); time.sleep(60)"), encoding="utf-8"
+    )
     child = subprocess.Popen(
-        [sys.executable, "-m", "mmbt", *MINE, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mmbt", *MINE, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # a suite started in the background by a script ignores SIGINT, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stderr is not None
     while "now" not in child.stderr.readline():
