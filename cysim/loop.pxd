@@ -7,7 +7,8 @@ from cysim.observe cimport (
 )
 from cysim.feed cimport all_traded_valid, catch_up, listens, next_feed, show_row
 from cysim.recorder cimport drop_pending_marks, settled_fills
-from cysim.replay cimport NO_DATA, NO_SOURCE, leap, next_source, replay, turn_until
+from cysim.leap cimport LANDED, WOKEN, Leap, leap, may_leap, rows_until
+from cysim.replay cimport NO_DATA, NO_SOURCE, next_source, replay, turn_until
 from cysim.state cimport Simulation
 from cysim.told cimport forget_orders, hear, next_report
 from cysim.types cimport NEVER, OK, RUN_END, SESSION_END
@@ -21,6 +22,7 @@ cdef enum Wake:                  # why the native loop stopped
     NOTICES = 5                  # outcomes of commands wait to be told
     ENDED = 6
     FAILED = 7
+    GO_ON = 8                    # it did not stop
 
 cdef enum:
     CHECK_EVENTS = 1 << 20       # events between two looks for signals
@@ -126,12 +128,26 @@ cdef inline bint show_with_outcomes(Simulation* sim) noexcept nogil:
         show_news(sim, feed)
     return sim.starved < 0
 
+# A timer, or a command that arrives: what was due at `due_ts`, after the rows of that instant.
+cdef inline Wake happen_due(Simulation* sim, int64_t due_ts) noexcept nogil:
+    cdef int64_t index
+    sim.venue.now = due_ts
+    sim.until_check -= 1
+    if sim.venue.bus.count > 0 and sim.venue.bus.items[0].arrival_ts == due_ts:
+        deliver_commands(sim)
+        return NOTICES if sim.venue.recorder.notice_count > 0 else GO_ON
+    sim.next_timer += sim.interval
+    for index in range(sim.venue.instrument_count):
+        sim.decisions += sim.venue.instruments[index].traded
+    return TIMER
+
 # Runs until somebody must be woken, and says why. Everything of an instant happens in the order of O3 and O5: reports,
 # rows of the past that become visible, rows that happen, commands that arrive, timers.
 cdef inline Wake advance(Simulation* sim) noexcept nogil:
     cdef int64_t index, row_ts, due_ts, step_ts, limit_ts, observe_ts, news_ts = NEVER, feed = -1
-    cdef int64_t traded
     cdef bint travels = sim.venue.reports_travel or sim.venue.quotes_travel
+    cdef Leap leapt
+    cdef Wake wake
     while sim.venue.status == OK:
         if sim.must_wake:
             if not show_with_outcomes(sim):
@@ -143,6 +159,16 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             return CHECK
         if must_flush(sim):
             return FLUSH
+        due_ts = next_due(sim)
+        if not travels and may_leap(sim):
+            leapt = leap(sim, due_ts)
+            if leapt == WOKEN:
+                return EVENT
+            if leapt == LANDED:
+                wake = happen_due(sim, due_ts)
+                if wake != GO_ON:
+                    return wake
+                continue
         index = next_source(sim)
         if sim.venue.status != OK:
             break
@@ -150,7 +176,6 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             return STARVED
         if travels and not next_news(sim, &news_ts, &feed):
             return STARVED
-        due_ts = next_due(sim)
         row_ts = sim.sources[index].ts[sim.sources[index].pos] if index >= 0 else NEVER
         step_ts = row_ts if row_ts <= due_ts else due_ts
         if news_ts < step_ts:
@@ -190,7 +215,9 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             continue
         if row_ts <= due_ts:
             limit_ts = due_ts if due_ts < news_ts else news_ts - 1
-            if leap(sim, limit_ts):
+            if travels and may_leap(sim) and rows_until(sim, limit_ts) >= row_ts:
+                if leap(sim, limit_ts) == WOKEN:
+                    return EVENT
                 continue
             if turn_until(sim, index) < limit_ts:
                 limit_ts = turn_until(sim, index)
@@ -201,17 +228,7 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             continue
         if not show_until(sim, due_ts + 1):
             return STARVED
-        sim.venue.now = due_ts
-        sim.until_check -= 1
-        if sim.venue.bus.count > 0 and sim.venue.bus.items[0].arrival_ts == due_ts:
-            deliver_commands(sim)
-            if sim.venue.recorder.notice_count > 0:
-                return NOTICES
-            continue
-        sim.next_timer += sim.interval
-        traded = 0
-        for index in range(sim.venue.instrument_count):
-            traded += sim.venue.instruments[index].traded
-        sim.decisions += traded
-        return TIMER
+        wake = happen_due(sim, due_ts)
+        if wake != GO_ON:
+            return wake
     return FAILED

@@ -47,7 +47,7 @@ cdef class Parts:
         while part is not None and (len(part) == 0 or len(part[0]) == 0):
             part = self._feed(self._names[source.instrument], table)
         source.rows_before += source.length
-        source.pos = source.checked = source.length = 0
+        source.pos = source.checked = source.quiet = source.seen = source.length = 0
         self._held[place] = part
         if part is None:
             source.finished = True

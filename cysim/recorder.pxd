@@ -60,6 +60,7 @@ cdef struct Recorder:
     int64_t fill_count
     int64_t fill_capacity
     int64_t pending[HORIZONS]    # first fill whose mid at that horizon is still to come
+    int64_t mark_ts[HORIZONS]    # when that is due; NEVER: no fill waits for it
     int64_t next_mark_ts         # when the next of them is due
     int64_t next_mark_horizon    # and which it is
     OrderRow* orders
@@ -84,16 +85,39 @@ cdef inline int64_t horizon_ns(int horizon) noexcept nogil:
         return 10_000_000_000
     return 60_000_000_000
 
+cdef inline void refresh_next_mark(Recorder* recorder) noexcept nogil:
+    cdef int64_t horizon
+    recorder.next_mark_ts = recorder.mark_ts[0]
+    recorder.next_mark_horizon = 0
+    for horizon in range(1, HORIZONS):
+        if recorder.mark_ts[horizon] < recorder.next_mark_ts:
+            recorder.next_mark_ts = recorder.mark_ts[horizon]
+            recorder.next_mark_horizon = horizon
+
+# The last fill's mids will be wanted.
 cdef inline void schedule_marks(Recorder* recorder) noexcept nogil:
     cdef int horizon
-    cdef int64_t due
-    recorder.next_mark_ts = NEVER
+    cdef int64_t fill = recorder.fill_count - 1
+    if recorder.silent:
+        return
     for horizon in range(HORIZONS):
-        if recorder.pending[horizon] < recorder.fill_count:
-            due = recorder.fills[recorder.pending[horizon]].ts + horizon_ns(horizon)
-            if due < recorder.next_mark_ts:
-                recorder.next_mark_ts = due
-                recorder.next_mark_horizon = horizon
+        if recorder.pending[horizon] == fill:
+            recorder.mark_ts[horizon] = recorder.fills[fill].ts + horizon_ns(horizon)
+    refresh_next_mark(recorder)
+
+# The fill whose mid is due next.
+cdef inline FillRow* next_mark(const Recorder* recorder) noexcept nogil:
+    return &recorder.fills[recorder.pending[recorder.next_mark_horizon]]
+
+# Writes that mid, half ticks; another one is the next then.
+cdef inline void write_mark(Recorder* recorder, int64_t mid2) noexcept nogil:
+    cdef int64_t horizon = recorder.next_mark_horizon
+    cdef int64_t fill = recorder.pending[horizon]
+    recorder.fills[fill].later_mid2[horizon] = mid2
+    recorder.pending[horizon] = fill + 1
+    recorder.mark_ts[horizon] = recorder.fills[fill + 1].ts + horizon_ns(<int>horizon) \
+        if fill + 1 < recorder.fill_count else NEVER
+    refresh_next_mark(recorder)
 
 # Fills whose mids are all known, or given up.
 cdef inline int64_t settled_fills(const Recorder* recorder) noexcept nogil:
@@ -103,6 +127,7 @@ cdef inline void drop_pending_marks(Recorder* recorder) noexcept nogil:
     cdef int horizon
     for horizon in range(HORIZONS):
         recorder.pending[horizon] = recorder.fill_count
+        recorder.mark_ts[horizon] = NEVER
     recorder.next_mark_ts = NEVER
 
 # Forgets the settled fills once they have been handed over.

@@ -26,7 +26,7 @@ from cysim.recorder cimport (
 from cysim.loop cimport (
     CHECK, CHECK_EVENTS, ENDED, EVENT, FLUSH, NOTICES, STARVED, TIMER, advance,
 )
-from cysim.state cimport Feed
+from cysim.state cimport Feed, events_of
 from cysim.stream cimport Source
 from cysim.types cimport LIMIT, NEVER, PRINTS, QUOTES, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument
@@ -88,7 +88,7 @@ cdef class Simulator:
         self.sim.last_grid_ts = NEVER
         self.sim.venue.loose_ts = -1
         self.sim.venue.reported_ts = -1
-        self.sim.venue.recorder.next_mark_ts = NEVER
+        drop_pending_marks(&self.sim.venue.recorder)
         self.sim.until_check = CHECK_EVENTS
         self._hooks = PythonHooks()
         self._hooks.sim = &self.sim
@@ -153,6 +153,7 @@ cdef class Simulator:
             raise MemoryError
         self.sim.venue.instrument_count = count
         self.sim.source_count = 2 * count
+        self.sim.first_quotes = 0 if quotes_first else count
         traded = tuple(spec[0] for spec in instruments if spec[5])
         if not traded:
             raise ValueError("at least one instrument must be traded")
@@ -299,7 +300,7 @@ cdef class Simulator:
             elif wake == CHECK:
                 PyErr_CheckSignals()
                 if progress is not None:
-                    progress(self.sim.tob_events + self.sim.trade_events)
+                    progress(events_of(&self.sim, QUOTES) + events_of(&self.sim, PRINTS))
             elif wake == ENDED:
                 return 0
             else:
@@ -341,8 +342,8 @@ cdef class Simulator:
             if state.traded:
                 accounts[self._names[index]] = account_of(state, self._money_units[index])
         return {
-            "tob_events": self.sim.tob_events,
-            "trade_events": self.sim.trade_events,
+            "tob_events": events_of(&self.sim, QUOTES),
+            "trade_events": events_of(&self.sim, PRINTS),
             "decisions": self.sim.decisions,
             "sessions": self.sim.sessions,
             "orders": self.sim.venue.pool.last_id,

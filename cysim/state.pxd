@@ -17,6 +17,7 @@ cdef struct Simulation:          # all the state of one run; plain data
     Venue venue
     Source* sources              # in the order of events at one instant
     int64_t source_count
+    int64_t first_quotes         # the sources of quotes begin there, one an instrument
     Feed* feeds                  # one a source; NULL: every row is visible at once
     int64_t starved              # the source that needs its next part; from source_count on: the feed
     int64_t first_ts             # of the first event; NEVER before it
@@ -31,11 +32,9 @@ cdef struct Simulation:          # all the state of one run; plain data
     int64_t silence_end          # the row that began the session after the last silence
     int64_t last_grid_ts         # of the last rows of equity that were not for a fill
     int64_t equity_fills         # fills recorded that have their row of equity
-    int64_t tob_events
-    int64_t trade_events
     int64_t decisions            # calls of on_timer, by Python or natively
     int64_t sessions
-    int64_t until_check          # events left before the next look for signals
+    int64_t until_check          # events left, or so, before the next look for signals
     int64_t event_ts             # exchange time of the row that woke the strategy
     int64_t event_px             # the print that woke the strategy
     int64_t event_qty
@@ -45,7 +44,16 @@ cdef struct Simulation:          # all the state of one run; plain data
     bint wants_tob
     bint wants_trades
     bint must_wake               # outcomes wait to be told, once what is visible has been shown
+    bint have_mids               # every traded instrument has had one
     bint in_session
     bint seen_since_end          # a traded row after the last session's end has become visible
     bint awaits_start            # timers wait for a valid book of every traded instrument
     bint ended
+
+# Rows replayed of all sources of a table.
+cdef inline int64_t events_of(const Simulation* sim, int table) noexcept nogil:
+    cdef int64_t index, events = 0
+    for index in range(sim.source_count):
+        if sim.sources[index].table == table:
+            events += sim.sources[index].rows_before + sim.sources[index].pos
+    return events

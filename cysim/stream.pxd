@@ -14,7 +14,8 @@ cdef struct Source:              # one table of one instrument: the part at hand
     const int8_t* aggressor      # prints: +1, -1, 0 unknown
     int64_t pos                  # next row
     int64_t checked              # rows before it are sound
-    int64_t quiet                # rows before it cannot fill us, as the last look found
+    int64_t quiet                # rows from `pos` up to it cannot fill us, as the last look found
+    int64_t seen                 # of these, the rows before it are no later than the last mid looked up
     int64_t length
     int64_t rows_before          # rows of earlier parts
     int64_t last_ts              # time of the last row checked

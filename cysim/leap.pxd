@@ -1,0 +1,151 @@
+from libc.stdint cimport int64_t
+
+from cysim.book cimport Book, apply_quote
+from cysim.fills cimport NO_QUEUE, PROBABLE, FillRules
+from cysim.observe cimport observe_before
+from cysim.replay cimport NO_SOURCE, replay
+from cysim.state cimport Simulation
+from cysim.stream cimport Source
+from cysim.types cimport NEVER, OK, QUOTES
+from cysim.venue cimport Instrument, Venue
+
+# Between two wake-ups most rows cannot fill us. Those are found by their prices alone and taken all at once: nothing
+# they leave behind but the last book can be told from outside. Mids due on the way are looked up in the columns.
+
+cdef enum Leap:
+    LANDED = 0                   # all that happens up to the instant that something is due at has happened
+    SHORT = 1                    # less: what comes next must be replayed row by row
+    WOKEN = 2                    # a fill wakes somebody
+
+# Under a queue model a row that cannot fill us may still decide about a later one. The probable model counts prints
+# before our order has come, too.
+cdef inline bint queues_move(const Venue* venue) noexcept nogil:
+    return venue.rules.queue == PROBABLE or (venue.rules.queue != NO_QUEUE and venue.pool.known_count > 0)
+
+# Whether every traded instrument has had a mid: until then mids cannot be looked up one by one.
+cdef inline bint all_have_mids(Simulation* sim) noexcept nogil:
+    cdef int64_t index
+    for index in range(sim.venue.instrument_count):
+        if sim.venue.instruments[index].traded and sim.venue.instruments[index].book.mid2 == 0:
+            return False
+    return True
+
+cdef inline bint may_leap(Simulation* sim) noexcept nogil:
+    if sim.wants_tob or sim.wants_trades or sim.awaits_start or not sim.in_session or queues_move(&sim.venue):
+        return False
+    if not sim.have_mids:
+        sim.have_mids = all_have_mids(sim)
+    return sim.have_mids
+
+# The last instant whose rows all stand before the next window, and no later than `due_ts`: a later row always stands
+# (so no scan needs another end), and no mid is taken that would be due after the last event.
+cdef inline int64_t rows_until(const Simulation* sim, int64_t due_ts) noexcept nogil:
+    cdef int64_t index, limit_ts = due_ts
+    cdef const Source* source
+    cdef bint any_left = False
+    if sim.session_gap != NEVER and sim.last_traded_ts + sim.session_gap - 1 < limit_ts:
+        limit_ts = sim.last_traded_ts + sim.session_gap - 1
+    for index in range(sim.source_count):
+        source = &sim.sources[index]
+        if source.pos < source.checked:
+            any_left = True
+            if source.ts[source.checked - 1] - 1 < limit_ts:
+                limit_ts = source.ts[source.checked - 1] - 1
+        elif not source.finished:
+            return -1            # its next window must be looked at first
+    return limit_ts if any_left else -1
+
+# The first row that might fill an order of ours, or is later than `limit_ts`.
+cdef inline int64_t quiet_end(
+    const FillRules* rules, const Instrument* instrument, const Source* source, int64_t limit_ts,
+) noexcept nogil:
+    cdef bint touch = rules.cross_touch if source.table == QUOTES else rules.trade_touch
+    cdef const int64_t* ts = source.ts
+    cdef const int64_t* rising = source.bid_px       # what fills offers from `first_offer_px` up
+    cdef const int64_t* falling = source.ask_px if source.table == QUOTES else source.bid_px
+    cdef int64_t row = source.pos, first_offer_px, last_bid_px
+    if row == source.checked:
+        return row
+    if instrument.bids.count + instrument.offers.count == 0:
+        while ts[row] <= limit_ts:
+            row += 1
+        return row
+    first_offer_px = instrument.best_offer_px if touch or instrument.offers.count == 0 \
+        else instrument.best_offer_px + 1
+    last_bid_px = -1 if instrument.bids.count == 0 else instrument.best_bid_px if touch \
+        else instrument.best_bid_px - 1
+    while ts[row] <= limit_ts and rising[row] < first_offer_px and falling[row] > last_bid_px:
+        row += 1
+    return row
+
+# Finds the quiet rows of every source; returns the source of the first row that might fill us, up to `limit_ts`, or
+# NO_SOURCE. Rows that come after that one are not counted among the quiet ones.
+cdef inline int64_t find_quiet(Simulation* sim, int64_t limit_ts) noexcept nogil:
+    cdef int64_t index, earlier, row, hit = NO_SOURCE
+    cdef int64_t until_ts = limit_ts
+    cdef Source* source
+    for index in range(sim.source_count):
+        source = &sim.sources[index]
+        row = quiet_end(&sim.venue.rules, &sim.venue.instruments[source.instrument], source, until_ts)
+        source.quiet = row
+        if row == source.checked or source.ts[row] > until_ts:
+            continue
+        hit = index
+        for earlier in range(index):     # their rows at that very instant come first
+            while sim.sources[earlier].quiet > sim.sources[earlier].pos \
+                    and sim.sources[earlier].ts[sim.sources[earlier].quiet - 1] > source.ts[row]:
+                sim.sources[earlier].quiet -= 1
+        until_ts = source.ts[row] - 1
+    return hit
+
+# Only the last of quiet quotes leaves a trace.
+cdef inline void take_quotes(Book* book, const Source* source) noexcept nogil:
+    cdef int64_t row = source.quiet - 1
+    if (book.bid_taken | book.ask_taken) != 0 or source.bid_qty[row] == 0 or source.ask_qty[row] == 0 \
+            or source.bid_px[row] > source.ask_px[row]:
+        row = source.pos         # the last valid mid, the last touches, what is taken may hang on earlier rows
+    while row < source.quiet:
+        apply_quote(book, source.bid_px[row], source.bid_qty[row], source.ask_px[row], source.ask_qty[row])
+        row += 1
+
+cdef inline void take_quiet(Simulation* sim) noexcept nogil:
+    cdef int64_t index, ts
+    cdef Source* source
+    cdef Instrument* instrument
+    for index in range(sim.source_count):
+        source = &sim.sources[index]
+        if source.quiet == source.pos:
+            continue
+        instrument = &sim.venue.instruments[source.instrument]
+        if source.table == QUOTES:
+            take_quotes(&instrument.book, source)
+        source.pos = source.quiet
+        ts = source.ts[source.pos - 1]
+        if ts > sim.last_ts:
+            sim.last_ts = ts
+        if instrument.traded and ts > sim.last_traded_ts:
+            sim.last_traded_ts = ts
+    sim.venue.now = sim.last_ts
+
+# Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one by
+# one in their order, mids and equity when they are due.
+cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
+    cdef int64_t limit_ts = rows_until(sim, due_ts)
+    cdef int64_t hit, quiet_ts
+    cdef Source* source
+    if limit_ts < sim.last_ts:
+        return SHORT
+    while True:
+        hit = find_quiet(sim, limit_ts)
+        quiet_ts = limit_ts
+        if hit != NO_SOURCE:
+            source = &sim.sources[hit]
+            quiet_ts = source.ts[source.quiet] - 1
+        observe_before(sim, quiet_ts + 1 if quiet_ts < due_ts else due_ts)
+        take_quiet(sim)
+        if hit == NO_SOURCE:
+            return LANDED if limit_ts == due_ts else SHORT
+        if replay(sim, source, source.ts[source.pos]):
+            return WOKEN
+        if sim.venue.status != OK or sim.venue.reports_travel or sim.venue.quotes_travel:
+            return SHORT
