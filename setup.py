@@ -9,7 +9,6 @@ One environment variable chooses the build:
 """
 
 import os
-import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -59,23 +58,18 @@ match BUILD:
     case _:
         raise SystemExit(f"MMBT_BUILD={BUILD!r} is unknown: use release, debug, trace or asan")
 
-# Loops over many simulators share their work by OpenMP where the compiler has it; elsewhere they run in one thread.
-PARALLEL = {"cysim.vector"} if sys.platform == "linux" else set()
-
 Options.warning_errors = True
 
 
 def extension(source: Path) -> Extension:
     """One extension a .pyx, named after its place: cysim/x.pyx -> cysim.x, src/mmbt/a/b.pyx -> mmbt.a.b."""
     parts = source.with_suffix("").parts
-    name = ".".join(parts[1:] if parts[0] == "src" else parts)
-    parallel = ["-fopenmp"] if name in PARALLEL else []
     return Extension(
-        name,
+        ".".join(parts[1:] if parts[0] == "src" else parts),
         [str(source)],
         define_macros=MACROS,
-        extra_compile_args=C_FLAGS + parallel,
-        extra_link_args=LINK_FLAGS + parallel,
+        extra_compile_args=C_FLAGS,
+        extra_link_args=LINK_FLAGS,
     )
 
 

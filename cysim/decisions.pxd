@@ -8,8 +8,8 @@ from cysim.loop cimport CHECK, ENDED, STARVED, TIMER, Wake, advance, apply_comma
 from cysim.money cimport money_difference, money_double, money_t
 from cysim.native cimport snap
 from cysim.state cimport Simulation
-from cysim.types cimport BUY, FOR_HEDGE, MARKET, NEVER, OK, SELL, in_ticks
-from cysim.venue cimport Instrument, Venue, seen_book, weigh_position
+from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, MONEY_OVERFLOW, NEVER, OK, SELL, in_ticks
+from cysim.venue cimport Instrument, Venue, fail, seen_book, weigh_position
 
 # A learner's decision: an action becomes quotes, the market runs to the next decision, and what came of it is told.
 
@@ -40,15 +40,20 @@ cdef struct Result:
     double pnl                   # money units since the decision
     double held                  # |position| x time since the decision, lots x ns
     int64_t ts                   # of the next decision, or of the end
-    int64_t position             # lots
+    int64_t position             # lots, as the decision maker knows it
     int8_t outcome
     int8_t _padding[7]
+
+cdef inline int64_t known_position(const Venue* venue, int32_t instrument) noexcept nogil:
+    if venue.reports_travel:
+        return venue.instruments[instrument].told_position
+    return venue.instruments[instrument].ledger.position
 
 # Both quotes around the shifted mid, rounded passively and never through the market's other side (A6).
 cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
     cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
     cdef Book* book = seen_book(&sim.venue, instrument)
-    cdef int64_t n = instrument.tick_units, position = instrument.ledger.position
+    cdef int64_t n = instrument.tick_units, position = known_position(&sim.venue, rules.instrument)
     cdef double bid = <double>in_ticks(book.bid_px, n), ask = <double>in_ticks(book.ask_px, n)
     cdef double unit = 1.0 if rules.in_ticks or ask == bid else ask - bid
     cdef double centre = (bid + ask) / 2 + action.skew * unit, half_spread = action.half_spread * unit
@@ -64,10 +69,10 @@ cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Actio
     if action.offer and position > -rules.max_position:
         ticks = ceil(snap(centre + half_spread))
         ticks = ticks if ticks > bid + 1 else bid + 1
-        found.offer_px = <int64_t>ticks * n if ticks >= 1 else 0
+        found.offer_px = <int64_t>ticks * n if 1 <= ticks < <double>(LIMIT // n) else 0
     if found.offer_px != 0 and found.offer_px <= found.bid_px:
         found.offer_px = 0
-    found.hedge = <int64_t>floor(lots + 0.5)
+    found.hedge = <int64_t>floor(lots + 0.5) if lots < <double>LIMIT else LIMIT - 1
     if position > 0:
         found.hedge = -found.hedge
     return found
@@ -117,7 +122,9 @@ cdef inline Result decide(
     result.pnl = money_double(money_difference(worth(sim, rules), before, &instrument.ledger.overflow))
     result.held = instrument.held
     result.ts = sim.venue.now
-    result.position = instrument.ledger.position
-    if sim.venue.status != OK or instrument.ledger.overflow:
+    result.position = known_position(&sim.venue, rules.instrument)
+    if instrument.ledger.overflow:
+        fail(&sim.venue, MONEY_OVERFLOW)
+    if sim.venue.status != OK:
         result.outcome = BREAKS
     return result

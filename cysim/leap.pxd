@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t
 
+from cysim.blocks cimport pass_quiet
 from cysim.book cimport Book, apply_quote
 from cysim.fills cimport NO_QUEUE, PROBABLE, FillRules
 from cysim.observe cimport observe_before
@@ -51,7 +52,7 @@ cdef inline int64_t rows_until(const Simulation* sim, int64_t due_ts) noexcept n
             any_left = True
             if source.ts[source.checked - 1] - 1 < limit_ts:
                 limit_ts = source.ts[source.checked - 1] - 1
-        elif not source.finished:
+        elif source.pos < source.length or not source.finished:
             return -1            # its next window must be looked at first
     return limit_ts if any_left else -1
 
@@ -66,7 +67,7 @@ cdef inline int64_t quiet_end(
     cdef int64_t row = source.pos, first_offer_px, last_bid_px
     if row == source.checked:
         return row
-    if instrument.bids.count + instrument.offers.count == 0:
+    if instrument.bids.count + instrument.offers.count == 0 and source.blocks == NULL:
         while ts[row] <= limit_ts:
             row += 1
         return row
@@ -74,6 +75,8 @@ cdef inline int64_t quiet_end(
         else instrument.best_offer_px + 1
     last_bid_px = -1 if instrument.bids.count == 0 else instrument.best_bid_px if touch \
         else instrument.best_bid_px - 1
+    if source.blocks != NULL:
+        return pass_quiet(source.blocks, ts, rising, falling, source.length, row, limit_ts, first_offer_px, last_bid_px)
     while ts[row] <= limit_ts and rising[row] < first_offer_px and falling[row] > last_bid_px:
         row += 1
     return row

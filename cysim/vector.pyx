@@ -1,27 +1,31 @@
 """Many simulators at once over the same columns: what a learner trains on.
 
 All simulators share the market's rows; each has its own orders, position, money, latency bus and place in the rows. A
-step gives every simulator an action and runs it to its next decision, all of them in one parallel native call. The
-simulators are those of `Simulator`, run by the same native loop: what an action leads to here, it leads to there.
+step gives every simulator an action and runs it to its next decision, all of them in one native call. The simulators
+are those of `Simulator`, run by the same native loop: what an action leads to here, it leads to there.
 """
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cython.parallel cimport prange, threadid
-from libc.math cimport isfinite
-from libc.stdint cimport int8_t, int64_t, uint8_t
+from libc.stdint cimport int8_t, int64_t
 from libc.stdlib cimport calloc, free
 
+from cysim.columns cimport Columns
 from cysim.copies cimport copy_simulation, free_simulation, make_room
-from cysim.decisions cimport (
-    BREAKS, DECIDES, ENDS, Action, Result, Rules, Wanted, decide, is_same, run_to_decision, wanted,
-)
+from cysim.crew cimport Crew, dismiss, hire, share
+from cysim.decisions cimport ENDS, Action
 from cysim.failures cimport raise_failure
+from cysim.fleet cimport Fleet, branch_some, reset_some, step_some
 from cysim.simulator cimport Simulator
 from cysim.state cimport Simulation
-from cysim.stream cimport WINDOW, Source, attach, check_rows
-from cysim.types cimport LIMIT, NEVER, OK, QUOTES, TIME_LIMIT
-from cysim.windows cimport put_down
+from cysim.types cimport LIMIT, NEVER, OK, OUT_OF_MEMORY, TIME_LIMIT
+from cysim.windows cimport look_back
+
+cdef enum:
+    FARTHEST = 1_000_000         # units that an action may shift or widen quotes
+    RESETS = 16                  # simulators that a thread takes at a time: less is not worth waking a second one
+    STEPS = 32
+    BRANCHES = 32                # actions, of one simulator at least
 
 
 @cython.final
@@ -31,9 +35,10 @@ cdef class VectorEngine:
     Parameters
     ----------
     template : Simulator
-        Instruments (one traded), fill rules, fees, latencies, session gap and interval of all of them; it is never run.
+        Instruments (one traded), fill rules, fees, latencies, session gap and interval of all of them. It is used up:
+        it serves one engine and is never run.
     tables : sequence of (tob, trades)
-        For each instrument of the template its whole tables, as `Simulator.run` is fed them.
+        For each instrument of the template its whole tables, as `Simulator.run` is fed them; empty ones may be `((),)`.
     actions : float64 array of (actions, 5)
         Columns: skew and half spread in units, share of the position to hedge, whether to bid and to offer (0 or 1).
     count : int
@@ -45,7 +50,7 @@ cdef class VectorEngine:
     unit : str
         'spread' (the market's) or 'tick'.
     threads : int
-        That share the work of a call.
+        That share the work of a call, the caller's among them; results do not depend on it.
 
     Raises
     ------
@@ -54,50 +59,51 @@ cdef class VectorEngine:
     """
 
     cdef Simulator _template
-    cdef Simulation* _sims
-    cdef Simulation* _branches   # one a thread
-    cdef int64_t* _end_ts        # by simulator: no decision at or after it
-    cdef int8_t* _outcomes
+    cdef Columns _columns
+    cdef Fleet _fleet
     cdef Action* _actions
-    cdef uint8_t** _gaps         # by source
-    cdef Rules _rules
-    cdef list _tables            # keeps the columns alive
+    cdef Crew* _crew
     cdef readonly int64_t count
     cdef readonly int64_t action_count
-    cdef int _threads
+    cdef readonly int64_t threads
+    cdef bint _busy
 
     def __init__(
         self, Simulator template, tables, const double[:, ::1] actions, *, int64_t count, int64_t size=1,
-        max_position=None, str unit="spread", int threads=1,
+        max_position=None, str unit="spread", int64_t threads=1,
     ):
-        cdef int64_t place
         if self._template is not None:
             raise RuntimeError("an engine is made once")
-        if template._started or template.sim.interval == 0:
-            raise ValueError("template must have an interval and must not have been run")
+        if template is None or template._started or template.sim.interval == 0:
+            raise ValueError("template must have an interval, and serve no other engine nor have been run")
         traded = [place for place in range(template.sim.venue.instrument_count)
                   if template.sim.venue.instruments[place].traded]
         if len(traded) != 1:
-            raise ValueError(f"template must trade exactly one instrument, not {len(traded)}")
-        if count < 1 or threads < 1:
-            raise ValueError(f"count and threads must be at least 1, not {count} and {threads}")
+            raise ValueError(f"template must trade exactly one instrument, not {len(traded)}; it may watch others")
+        if count < 1 or not 1 <= threads <= 1024:
+            raise ValueError(f"count must be at least 1 and threads 1 to 1024, not {count} and {threads}")
         if not 1 <= size < LIMIT:
             raise ValueError(f"size must be 1 lot to 2**40, not {size}")
-        if max_position is not None and max_position < 1:
-            raise ValueError(f"max_position must be at least 1 lot, or None, not {max_position}")
+        if max_position is not None and not 1 <= max_position < LIMIT:
+            raise ValueError(f"max_position must be 1 lot to 2**40, or None, not {max_position}")
         if unit not in ("spread", "tick"):
             raise ValueError(f"unit must be spread or tick, not {unit!r}")
-        if len(tables) != template.sim.venue.instrument_count:
-            raise ValueError("tables must hold one pair (tob, trades) for each instrument of the template")
         self._template = template
+        template._started = True
         self.count = count
-        self._threads = threads
-        self._rules.size = size
-        self._rules.max_position = NEVER if max_position is None else max_position
-        self._rules.instrument = traded[0]
-        self._rules.in_ticks = unit == "tick"
+        self.threads = threads
+        self._fleet.rules.size = size
+        self._fleet.rules.max_position = NEVER if max_position is None else max_position
+        self._fleet.rules.instrument = traded[0]
+        self._fleet.rules.in_ticks = unit == "tick"
         self._read_actions(actions)
-        self._attach(tables)
+        self._columns = Columns(tables)
+        self._columns.lend(&template.sim, template._names, template._local)
+        self._fleet.template = &template.sim
+        self._fleet.count = count
+        self._fleet.action_count = self.action_count
+        self._fleet.actions = self._actions
+        self._fleet.look_back = look_back(&template.sim)
         self._make()
 
     cdef int _read_actions(self, const double[:, ::1] actions) except -1:
@@ -109,11 +115,11 @@ cdef class VectorEngine:
         if self._actions == NULL:
             raise MemoryError
         for place in range(self.action_count):
-            if not (isfinite(actions[place, 0]) and isfinite(actions[place, 1]) and 0 <= actions[place, 1]
+            if not (-FARTHEST <= actions[place, 0] <= FARTHEST and 0 <= actions[place, 1] <= FARTHEST
                     and 0 <= actions[place, 2] <= 1 and actions[place, 3] in (0, 1) and actions[place, 4] in (0, 1)):
                 raise ValueError(
-                    f"action {place}: skew and half spread must be finite, the half spread not negative, hedge 0 to 1, "
-                    "bid and offer 0 or 1")
+                    f"action {place}: skew must be within a million units, the half spread 0 to a million, hedge 0 to "
+                    "1, bid and offer 0 or 1")
             self._actions[place].skew = actions[place, 0]
             self._actions[place].half_spread = actions[place, 1]
             self._actions[place].hedge = actions[place, 2]
@@ -121,73 +127,42 @@ cdef class VectorEngine:
             self._actions[place].offer = actions[place, 4] == 1
         return 0
 
-    # The whole tables become the template's sources, every row of them checked once.
-    cdef int _attach(self, object tables) except -1:
-        cdef Simulation* sim = &self._template.sim
-        cdef Source* source
-        cdef int64_t place
-        cdef int status
-        self._tables = [tuple(pair) for pair in tables]
-        self._gaps = <uint8_t**>PyMem_Calloc(sim.source_count, sizeof(uint8_t*))
-        if self._gaps == NULL:
-            raise MemoryError
-        for place in range(sim.source_count):
-            source = &sim.sources[place]
-            part = self._tables[source.instrument][0 if source.table == QUOTES else 1]
-            source.finished = True
-            if len(part[0]) == 0:
-                continue
-            attach(source, part, self._template._names[source.instrument])
-            self._gaps[place] = <uint8_t*>PyMem_Calloc(source.length // WINDOW + 1, 1)
-            if self._gaps[place] == NULL:
-                raise MemoryError
-            while source.checked < source.length:
-                self._gaps[place][source.checked // WINDOW] = 0
-                status = check_rows(source, sim.session_gap if sim.session_gap < TIME_LIMIT else TIME_LIMIT)
-                if status != OK:
-                    raise_failure(status, source, self._template._names[source.instrument], source.ts[source.checked])
-                self._gaps[place][(source.checked - 1) // WINDOW] = source.may_gap
-            source.gaps = self._gaps[place]
-            source.checked = 0
-            if sim.feeds != NULL:
-                attach(&sim.feeds[place].rows, part, self._template._names[source.instrument])
-        return 0
-
     cdef int _make(self) except -1:
         cdef int64_t index
-        self._sims = <Simulation*>calloc(self.count, sizeof(Simulation))
-        self._branches = <Simulation*>calloc(self._threads, sizeof(Simulation))
-        self._end_ts = <int64_t*>PyMem_Calloc(self.count, sizeof(int64_t))
-        self._outcomes = <int8_t*>PyMem_Calloc(self.count, sizeof(int8_t))
-        if self._sims == NULL or self._branches == NULL or self._end_ts == NULL or self._outcomes == NULL:
-            raise MemoryError
-        for index in range(self._threads):
-            if not make_room(&self._branches[index], &self._template.sim):
+        self._fleet.sims = <Simulation*>calloc(<size_t>self.count, sizeof(Simulation))
+        self._fleet.branches = <Simulation*>calloc(<size_t>self.threads, sizeof(Simulation))
+        self._fleet.end_ts = <int64_t*>PyMem_Calloc(self.count, sizeof(int64_t))
+        self._fleet.outcomes = <int8_t*>PyMem_Calloc(self.count, sizeof(int8_t))
+        self._fleet.failures = <int8_t*>PyMem_Calloc(self.count, sizeof(int8_t))
+        self._crew = hire(self.threads)
+        if self._fleet.sims == NULL or self._fleet.branches == NULL or self._fleet.end_ts == NULL or self._fleet.outcomes == NULL \
+                or self._fleet.failures == NULL or self._crew == NULL:
+            raise MemoryError("no memory, or no threads, for so many simulators")
+        for index in range(self.threads):
+            if not make_room(&self._fleet.branches[index], &self._template.sim):
                 raise MemoryError
         for index in range(self.count):
-            if not make_room(&self._sims[index], &self._template.sim) \
-                    or not copy_simulation(&self._sims[index], &self._template.sim):
+            if not make_room(&self._fleet.sims[index], &self._template.sim) \
+                    or not copy_simulation(&self._fleet.sims[index], &self._template.sim):
                 raise MemoryError
-            self._outcomes[index] = ENDS
+            self._fleet.outcomes[index] = ENDS
         return 0
 
     def __dealloc__(self):
         cdef int64_t index
-        if self._sims != NULL:
+        dismiss(self._crew)
+        if self._fleet.sims != NULL:
             for index in range(self.count):
-                free_simulation(&self._sims[index])
-        if self._branches != NULL:
-            for index in range(self._threads):
-                free_simulation(&self._branches[index])
-        free(self._sims)
-        free(self._branches)
-        PyMem_Free(self._end_ts)
-        PyMem_Free(self._outcomes)
+                free_simulation(&self._fleet.sims[index])
+        if self._fleet.branches != NULL:
+            for index in range(self.threads):
+                free_simulation(&self._fleet.branches[index])
+        free(self._fleet.sims)
+        free(self._fleet.branches)
+        PyMem_Free(self._fleet.end_ts)
+        PyMem_Free(self._fleet.outcomes)
+        PyMem_Free(self._fleet.failures)
         PyMem_Free(self._actions)
-        if self._gaps != NULL:
-            for index in range(self._template.sim.source_count):
-                PyMem_Free(self._gaps[index])
-        PyMem_Free(self._gaps)
 
     def reset(self, const int64_t[::1] indices, const int64_t[::1] start_ts, const int64_t[::1] end_ts):
         """Starts simulators anew, flat and without orders, at the first decision from `start_ts` on.
@@ -195,35 +170,35 @@ cdef class VectorEngine:
         Parameters
         ----------
         indices : int64 array
-            Which simulators.
+            Which simulators, each at most once.
         start_ts, end_ts : int64 array
             ns: rows up to and including `start_ts` are known; no decision is made at or after `end_ts`.
 
         Raises
         ------
         ValueError
-            For a wrong index or a window that ends before it starts.
+            For an index that is wrong or comes twice, or a window that ends before it starts.
         """
         cdef int64_t place, count = indices.shape[0]
         if start_ts.shape[0] != count or end_ts.shape[0] != count:
             raise ValueError("indices, start_ts and end_ts must be equally long")
-        for place in range(count):
-            if not 0 <= indices[place] < self.count:
-                raise ValueError(f"index {indices[place]} is not 0 to {self.count - 1}")
-            if not 0 <= start_ts[place] <= end_ts[place] < TIME_LIMIT:
-                raise ValueError(f"window {place} must be 0 <= start <= end < 2**62 ns")
-        for place in prange(count, nogil=True, num_threads=self._threads, schedule="static"):
-            self._begin(indices[place], start_ts[place], end_ts[place])
-        self._check()
-
-    cdef void _begin(self, int64_t index, int64_t start_ts, int64_t end_ts) noexcept nogil:
-        cdef Simulation* sim = &self._sims[index]
-        self._end_ts[index] = end_ts
-        if not copy_simulation(sim, &self._template.sim):
-            self._outcomes[index] = BREAKS
-            return
-        put_down(sim, start_ts)
-        self._outcomes[index] = run_to_decision(sim, &self._rules, end_ts)
+        self._begin_call()
+        try:
+            for place in range(count):
+                if not 0 <= indices[place] < self.count:
+                    raise ValueError(f"index {indices[place]} is not 0 to {self.count - 1}")
+                if not 0 <= start_ts[place] <= end_ts[place] < TIME_LIMIT:
+                    raise ValueError(f"window {place} must be 0 <= start <= end < 2**62 ns")
+            self._check_once(indices)
+            if count > 0:
+                self._fleet.call.indices = &indices[0]
+                self._fleet.call.start_ts = &start_ts[0]
+                self._fleet.call.end_ts = &end_ts[0]
+                with nogil:
+                    share(self._crew, reset_some, &self._fleet, count, RESETS)
+            self._check()
+        finally:
+            self._busy = False
 
     def step(
         self, const int64_t[::1] actions, double[::1] pnl, double[::1] held, int64_t[::1] ts, int64_t[::1] position,
@@ -235,39 +210,34 @@ cdef class VectorEngine:
         ----------
         actions : int64 array of (count,)
         pnl, held, ts, position, done : arrays of (count,), written
-            What the interval earned in money units, |position| x time in lots x ns, the time reached, the position, and
-            whether the window or the data are over. Those that were over already get 0 and stay.
+            What the interval earned in money units, |position| x time in lots x ns, the time reached, the position as
+            the decision maker knows it, and whether the window or the data are over. Those that were over already get
+            0 for the first two and stay.
+
+        Raises
+        ------
+        ValueError
+            For an array of the wrong length or an action that there is not; nothing has moved then.
+        OverflowError
+            When money leaves its 128 bits. That simulator stays broken until it is reset; the others have moved.
         """
         cdef int64_t index
         if not (actions.shape[0] == pnl.shape[0] == held.shape[0] == ts.shape[0] == position.shape[0] == done.shape[0]
                 == self.count):
             raise ValueError(f"every array must have one element for each of the {self.count} simulators")
-        for index in range(self.count):
-            if not 0 <= actions[index] < self.action_count:
-                raise ValueError(f"action {actions[index]} of simulator {index} is not 0 to {self.action_count - 1}")
-        for index in prange(self.count, nogil=True, num_threads=self._threads, schedule="static"):
-            self._step(index, actions[index], &pnl[index], &held[index], &ts[index], &position[index], &done[index])
-        self._check()
-
-    cdef void _step(
-        self, int64_t index, int64_t action, double* pnl, double* held, int64_t* ts, int64_t* position, int8_t* done,
-    ) noexcept nogil:
-        cdef Simulation* sim = &self._sims[index]
-        cdef Result result
-        if self._outcomes[index] != DECIDES:
-            pnl[0] = 0
-            held[0] = 0
-            ts[0] = sim.venue.now
-            position[0] = sim.venue.instruments[self._rules.instrument].ledger.position
-            done[0] = True
-            return
-        result = decide(sim, &self._rules, &self._actions[action], self._end_ts[index])
-        self._outcomes[index] = result.outcome
-        pnl[0] = result.pnl
-        held[0] = result.held
-        ts[0] = result.ts
-        position[0] = result.position
-        done[0] = result.outcome != DECIDES
+        self._begin_call()
+        try:
+            for index in range(self.count):
+                if not 0 <= actions[index] < self.action_count:
+                    raise ValueError(
+                        f"action {actions[index]} of simulator {index} is not 0 to {self.action_count - 1}")
+            self._fleet.call.chosen = &actions[0]
+            self._write_to(&pnl[0], &held[0], &ts[0], &position[0], &done[0])
+            with nogil:
+                share(self._crew, step_some, &self._fleet, self.count, STEPS)
+            self._check()
+        finally:
+            self._busy = False
 
     def step_all(
         self, double[:, ::1] pnl, double[:, ::1] held, int64_t[:, ::1] ts, int64_t[:, ::1] position,
@@ -281,64 +251,65 @@ cdef class VectorEngine:
             As in `step`, for each admissible action; the others are left as they are.
         admissible : int8 array of (count, actions), written
             Actions whose quotes and hedge coincide are one: the first is admissible; none where `step` would not act.
+
+        Raises
+        ------
+        ValueError
+            For an array of the wrong shape.
+        OverflowError
+            When some action would lead money out of its 128 bits.
         """
-        cdef int64_t index
         for rows, columns in (
                 (pnl.shape[0], pnl.shape[1]), (held.shape[0], held.shape[1]), (ts.shape[0], ts.shape[1]),
                 (position.shape[0], position.shape[1]), (done.shape[0], done.shape[1]),
                 (admissible.shape[0], admissible.shape[1])):
             if rows != self.count or columns != self.action_count:
                 raise ValueError(f"every array must have the shape ({self.count}, {self.action_count})")
-        for index in prange(self.count, nogil=True, num_threads=self._threads, schedule="static"):
-            self._branch(
-                index, &self._branches[threadid()], &pnl[index, 0], &held[index, 0], &ts[index, 0],
-                &position[index, 0], &done[index, 0], &admissible[index, 0])
-        self._check()
+        self._begin_call()
+        try:
+            self._write_to(&pnl[0, 0], &held[0, 0], &ts[0, 0], &position[0, 0], &done[0, 0])
+            self._fleet.call.admissible = &admissible[0, 0]
+            with nogil:
+                share(self._crew, branch_some, &self._fleet, self.count, 1 + BRANCHES // self.action_count)
+            self._check()
+        finally:
+            self._busy = False
 
-    cdef void _branch(
-        self, int64_t index, Simulation* branch, double* pnl, double* held, int64_t* ts, int64_t* position,
-        int8_t* done, int8_t* admissible,
-    ) noexcept nogil:
-        cdef int64_t action
-        cdef Result result
-        self._mask(index, admissible)
-        for action in range(self.action_count):
-            if not admissible[action]:
-                continue
-            if not copy_simulation(branch, &self._sims[index]):
-                self._outcomes[index] = BREAKS
-                return
-            result = decide(branch, &self._rules, &self._actions[action], self._end_ts[index])
-            if result.outcome == BREAKS:
-                self._sims[index].venue.status = branch.venue.status
-                self._outcomes[index] = BREAKS
-                return
-            pnl[action] = result.pnl
-            held[action] = result.held
-            ts[action] = result.ts
-            position[action] = result.position
-            done[action] = result.outcome != DECIDES
+    cdef void _write_to(self, double* pnl, double* held, int64_t* ts, int64_t* position, int8_t* done) noexcept:
+        self._fleet.call.pnl = pnl
+        self._fleet.call.held = held
+        self._fleet.call.ts = ts
+        self._fleet.call.position = position
+        self._fleet.call.done = done
 
-    cdef void _mask(self, int64_t index, int8_t* admissible) noexcept nogil:
-        cdef int64_t action, earlier
-        cdef Wanted want, other
-        for action in range(self.action_count):
-            admissible[action] = self._outcomes[index] == DECIDES
-            if not admissible[action]:
-                continue
-            want = wanted(&self._sims[index], &self._rules, &self._actions[action])
-            for earlier in range(action):
-                if not admissible[earlier]:
-                    continue
-                other = wanted(&self._sims[index], &self._rules, &self._actions[earlier])
-                if is_same(&want, &other):
-                    admissible[action] = False
-                    break
+    cdef int _begin_call(self) except -1:
+        if self._busy:
+            raise RuntimeError("the engine is at work in another thread: it serves one call at a time")
+        if self._crew == NULL:
+            raise RuntimeError("the engine could not be made")
+        self._busy = True
+        return 0
+
+    # Two threads must not begin one simulator.
+    cdef int _check_once(self, const int64_t[::1] indices) except -1:
+        cdef int64_t place, twice = -1
+        for place in range(indices.shape[0]):
+            if self._fleet.failures[indices[place]] != OK:
+                twice = indices[place]
+            self._fleet.failures[indices[place]] = OUT_OF_MEMORY       # any mark
+        for place in range(indices.shape[0]):
+            self._fleet.failures[indices[place]] = OK
+        if twice >= 0:
+            raise ValueError(f"index {twice} comes twice")
+        return 0
 
     cdef int _check(self) except -1:
-        cdef int64_t index
-        for index in range(self.count):
-            if self._outcomes[index] == BREAKS:
-                raise_failure(
-                    self._sims[index].venue.status, &self._sims[index].sources[0], "", self._sims[index].venue.now)
+        cdef int64_t index, broken = -1
+        cdef int status = OK
+        for index in range(self.count - 1, -1, -1):
+            if self._fleet.failures[index] != OK:
+                broken, status = index, self._fleet.failures[index]
+                self._fleet.failures[index] = OK
+        if status != OK:
+            raise_failure(status, NULL, f"simulator {broken}", self._fleet.sims[broken].venue.now)
         return 0

@@ -1,30 +1,15 @@
 from libc.stdint cimport int64_t
 
 from cysim.book cimport Book, apply_quote
+from cysim.delays cimport longest_delay
 from cysim.feed cimport catch_up
+from cysim.fills cimport PROBABLE
 from cysim.state cimport Feed, Simulation
-from cysim.stream cimport Source
+from cysim.stream cimport Source, first_above
 from cysim.types cimport NEVER, QUOTES
 from cysim.venue cimport Instrument
 
 # A fresh simulation put down in the middle of the rows, as if it had watched all before without trading.
-
-cdef extern from * nogil:
-    """
-    #define MMBT_LOOK_BACK_NS INT64_C(60000000000)
-    """
-    const int64_t LOOK_BACK_NS "MMBT_LOOK_BACK_NS"   # rows older than that are visible, whatever their latency
-
-# The first row later than `ts`.
-cdef inline int64_t row_after(const Source* source, int64_t ts) noexcept nogil:
-    cdef int64_t low = 0, high = source.length, middle
-    while low < high:            # rows before `low` are at or before ts, those from `high` on are later
-        middle = (low + high) >> 1
-        if source.ts[middle] <= ts:
-            low = middle + 1
-        else:
-            high = middle
-    return low
 
 # The book after the rows before `end`: the last of them, and what earlier ones leave in it.
 cdef inline void restore_book(Book* book, const Source* source, int64_t end) noexcept nogil:
@@ -43,14 +28,47 @@ cdef inline void restore_book(Book* book, const Source* source, int64_t end) noe
         row = end - 1
         apply_quote(book, source.bid_px[row], source.bid_qty[row], source.ask_px[row], source.ask_qty[row])
 
-cdef inline void restore_feed(Simulation* sim, int64_t place, int64_t ts) noexcept nogil:
+# Lots printed at the touches since they were displayed, which the probable queue counts (F4).
+cdef inline void restore_printed(Simulation* sim, int64_t quotes) noexcept nogil:
+    cdef const Source* displays = &sim.sources[quotes]
+    cdef Book* book = &sim.venue.instruments[displays.instrument].book
+    cdef int64_t prints = quotes + sim.venue.instrument_count if sim.first_quotes == 0 \
+        else quotes - sim.venue.instrument_count
+    cdef const Source* source = &sim.sources[prints]
+    cdef int64_t since = displays.last_ts if displays.pos > 0 else -1
+    cdef int64_t row = source.pos - 1
+    while row >= 0 and (source.ts[row] > since or (source.ts[row] == since and prints > quotes)):
+        if source.bid_px[row] == book.bid_px:
+            book.bid_printed += source.bid_qty[row]
+        if source.bid_px[row] == book.ask_px:
+            book.ask_printed += source.bid_qty[row]
+        row -= 1
+
+# How far back rows may lie that are not visible yet. A drawn latency without a bound is taken to end at a minute.
+cdef inline int64_t look_back(const Simulation* sim) noexcept nogil:
+    cdef int64_t place, row, longest = 0, lag
+    cdef const Feed* feed
+    if sim.feeds == NULL:
+        return 0
+    for place in range(sim.source_count):
+        feed = &sim.feeds[place]
+        if feed.local_ts == NULL:
+            lag = longest_delay(&feed.delay)
+            longest = lag if lag > longest else longest
+            continue
+        for row in range(feed.rows.length):
+            lag = feed.local_ts[row] - feed.rows.ts[row]
+            longest = lag if lag > longest else longest
+    return longest + 1
+
+cdef inline void restore_feed(Simulation* sim, int64_t place, int64_t ts, int64_t look_back_ns) noexcept nogil:
     cdef Feed* feed = &sim.feeds[place]
-    feed.rows.pos = row_after(&sim.sources[place], ts - LOOK_BACK_NS)
+    feed.rows.pos = first_above(sim.sources[place].ts, sim.sources[place].length, ts - look_back_ns)
     if feed.rows.table == QUOTES:
         restore_book(&sim.venue.instruments[feed.rows.instrument].seen, &sim.sources[place], feed.rows.pos)
 
 # All rows up to and including `ts` have happened; the first timer is due at `ts`.
-cdef inline void put_down(Simulation* sim, int64_t ts) noexcept nogil:
+cdef inline void put_down(Simulation* sim, int64_t ts, int64_t look_back_ns) noexcept nogil:
     cdef int64_t place
     cdef Source* source
     cdef Instrument* instrument
@@ -58,7 +76,7 @@ cdef inline void put_down(Simulation* sim, int64_t ts) noexcept nogil:
     for place in range(sim.source_count):
         source = &sim.sources[place]
         instrument = &sim.venue.instruments[source.instrument]
-        source.pos = source.checked = row_after(source, ts)
+        source.pos = source.checked = first_above(source.ts, source.length, ts)
         if source.table == QUOTES:
             restore_book(&instrument.book, source, source.pos)
         if source.pos > 0:
@@ -67,7 +85,10 @@ cdef inline void put_down(Simulation* sim, int64_t ts) noexcept nogil:
                 sim.last_traded_ts = source.last_ts
         instrument.held_since = ts
         if sim.feeds != NULL:
-            restore_feed(sim, place, ts)
+            restore_feed(sim, place, ts, look_back_ns)
+    if sim.venue.rules.queue == PROBABLE:
+        for place in range(sim.venue.instrument_count):
+            restore_printed(sim, sim.first_quotes + place)
     sim.first_ts = ts
     sim.last_ts = ts
     sim.venue.now = ts
