@@ -125,7 +125,3 @@ cdef inline void free_simulation(Simulation* sim) noexcept nogil:
     free(sim.venue.recorder.orders)
     free(sim.venue.recorder.equity)
     free(sim.venue.recorder.notices)
-
-# Its memory will be needed soon.
-cdef inline void expect(const Simulation* sim) noexcept nogil:
-    pass

@@ -1,9 +1,10 @@
 from libc.stdint cimport int8_t, int64_t
 
-from cysim.copies cimport copy_simulation, expect
+from cysim.copies cimport copy_simulation
 from cysim.decisions cimport (
     BREAKS, DECIDES, Action, Outcome, Result, Rules, Wanted, decide, is_same, known_position, run_to_decision, wanted,
 )
+from cysim.fetch cimport expect, expect_landing, expect_parts
 from cysim.state cimport Simulation
 from cysim.types cimport OK, OUT_OF_MEMORY
 from cysim.windows cimport put_down
@@ -116,8 +117,12 @@ cdef inline void step_some(void* owner, int64_t first, int64_t end, int64_t lane
     cdef Fleet* fleet = <Fleet*>owner
     cdef int64_t index
     for index in range(first, end):
+        if index + 3 < end:
+            expect(&fleet.sims[index + 3])
+        if index + 2 < end:
+            expect_parts(&fleet.sims[index + 2])
         if index + 1 < end:
-            expect(&fleet.sims[index + 1])
+            expect_landing(&fleet.sims[index + 1])
         step_one(fleet, index)
 
 cdef inline void branch_some(void* owner, int64_t first, int64_t end, int64_t lane) noexcept nogil:

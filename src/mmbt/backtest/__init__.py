@@ -4,6 +4,7 @@ from mmbt.backtest.config import PRESETS, BacktestConfig, FillRules
 from mmbt.backtest.results import RunDirectory, describe_run
 from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instruments, run_backtest
 from mmbt.backtest.totals import Totals
+from mmbt.backtest.vector import make_vector_engine
 
 __all__ = [
     "PRESETS",
@@ -15,5 +16,6 @@ __all__ = [
     "Totals",
     "chosen_instruments",
     "describe_run",
+    "make_vector_engine",
     "run_backtest",
 ]

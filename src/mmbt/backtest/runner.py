@@ -19,7 +19,7 @@ from mmbt.errors import DataError, NumericError, StrategyError, UsageError, did_
 from mmbt.market import Instrument, MarketData
 from mmbt.strategies.base import HOOKS, Strategy
 
-__all__ = ["BacktestResult", "RunInterrupted", "chosen_instruments", "run_backtest"]
+__all__ = ["BacktestResult", "RunInterrupted", "chosen_instruments", "run_backtest", "simulator_of"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def run_backtest(
     recording = Recording(instruments, memory if sink is None else sink)
     totals = Totals(instruments, config)
     try:
-        simulator = _simulator(instruments, strategy, config)
+        simulator = simulator_of(instruments, config, strategy.interval_ns)
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
     started = time.perf_counter()
@@ -147,7 +147,8 @@ def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instr
     return chosen
 
 
-def _simulator(instruments: list[Instrument], strategy: Strategy, config: BacktestConfig) -> cysim.Simulator:
+def simulator_of(instruments: list[Instrument], config: BacktestConfig, interval_ns: int) -> cysim.Simulator:
+    """A fresh simulator of what `config` says."""
     return cysim.Simulator(
         [
             (i.name, i.tick_size, i.lot_size, money_unit(i), i.tick_units, i.name in config.instruments,
@@ -168,7 +169,7 @@ def _simulator(instruments: list[Instrument], strategy: Strategy, config: Backte
         other_currency=config.fee_currency == "other",
         **_latencies(config),
         session_gap=config.session_gap,
-        interval=strategy.interval_ns,
+        interval=interval_ns,
         equity_interval=config.equity_interval,
         quotes_first=config.ties == "tob-first",
     )
