@@ -14,6 +14,7 @@ from cysim.sight import Synthetic
 from cysim.simulator import Simulator
 from cysim.synthetic import SyntheticBook
 from cysim.tally import FillTally
+from cysim.vector import VectorEngine
 from cysim.views import Fill, Order, Trade
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "Synthetic",
     "SyntheticBook",
     "Trade",
+    "VectorEngine",
     "build_info",
 ]

@@ -50,6 +50,17 @@ cdef inline int64_t recorded_delay(const Delay* delay, int64_t ts) noexcept nogi
             high = middle
     return delay.values[low - 1 if low > 0 else 0]
 
+# The longest it can be, or so: of a lognormal one, whose tail is long, no more than a minute.
+cdef inline int64_t longest_delay(const Delay* delay) noexcept nogil:
+    cdef int64_t place, longest = 0
+    if delay.kind == CONSTANT_DELAY:
+        return delay.constant_ns
+    if delay.kind == LOGNORMAL_DELAY:
+        return 60_000_000_000
+    for place in range(delay.count):
+        longest = delay.values[place] if delay.values[place] > longest else longest
+    return longest
+
 # The latency, ns, of the `key`-th thing that sets out at `ts`.
 cdef inline int64_t delay_of(const Delay* delay, int64_t ts, uint64_t key) noexcept nogil:
     if delay.kind == CONSTANT_DELAY:

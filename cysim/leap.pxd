@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t
 
+from cysim.blocks cimport pass_quiet
 from cysim.book cimport Book, apply_quote
 from cysim.fills cimport NO_QUEUE, PROBABLE
 from cysim.observe cimport observe_before
@@ -60,6 +61,8 @@ cdef inline int64_t quiet_end(const Instrument* instrument, const Source* source
     cdef int64_t row = source.pos
     if row == source.checked:
         return row
+    if source.blocks != NULL:
+        return pass_quiet(source.blocks, ts, rising, falling, source.length, row, limit_ts, rising_px, falling_px)
     while ts[row] <= limit_ts and rising[row] < rising_px and falling[row] > falling_px:
         row += 1
     return row

@@ -79,6 +79,7 @@ cdef extern from * nogil:
         return (mmbt_money)(((unsigned __int128)(uint64_t)high << 64) | low);
     }
 
+    static inline double mmbt_money_double(mmbt_money a) { return (double)a; }
     static inline int mmbt_money_equal(mmbt_money a, mmbt_money b) { return a == b; }
     static inline int64_t mmbt_money_high(mmbt_money a) { return (int64_t)(a >> 64); }
     static inline uint64_t mmbt_money_low(mmbt_money a) { return (uint64_t)a; }
@@ -94,6 +95,7 @@ cdef extern from * nogil:
     money_t money_quotient "mmbt_money_quotient" (int64_t n, int64_t times, int64_t divisor, int* overflow) noexcept
     money_t money_rounded "mmbt_money_rounded" (money_t a, money_t b, money_t c, money_t d, int* overflow) noexcept
     money_t money_of "mmbt_money_of" (int64_t high, uint64_t low) noexcept
+    double money_double "mmbt_money_double" (money_t a) noexcept
     bint money_equal "mmbt_money_equal" (money_t a, money_t b) noexcept
     int64_t money_high "mmbt_money_high" (money_t a) noexcept
     uint64_t money_low "mmbt_money_low" (money_t a) noexcept

@@ -7,7 +7,7 @@ from collections import deque
 
 from cysim.senses cimport leave_part
 from cysim.state cimport Feed, Simulation
-from cysim.stream cimport Source, attach
+from cysim.stream cimport Source, attach, attach_times
 from cysim.types cimport NEVER, QUOTES
 
 
@@ -61,16 +61,11 @@ cdef class Parts:
         return 0
 
     cdef int _give_feed(self, Feed* feed, int64_t place) except -1:
-        cdef const int64_t[::1] local_ts
         part = self._waiting[place].popleft()    # the venue has passed rows of it, so it is there
         feed.rows.rows_before += feed.rows.length
         feed.rows.pos = 0
         attach(&feed.rows, part, self._names[feed.rows.instrument])
         self._seen[place] = part
         if self._local:
-            received = part[len(part) - 1]
-            local_ts = part[0] if received is None else received
-            if local_ts.shape[0] != feed.rows.length:
-                raise ValueError(f"{self._names[feed.rows.instrument]}: the columns of a part differ in length")
-            feed.local_ts = &local_ts[0]
+            feed.local_ts = attach_times(&feed.rows, part, self._names[feed.rows.instrument])
         return 0

@@ -74,6 +74,7 @@ cdef struct Recorder:
     int64_t notice_capacity
     bint notify_fills            # the strategy listens to fills
     bint notify_orders           # the strategy listens to outcomes
+    bint keeps_fills             # else each row is written over the one before: nobody reads them
     bint keeps_marks             # the mids after each fill are wanted
     bint keeps_orders            # outcomes of commands are
     bint keeps_equity            # rows of equity are
@@ -145,12 +146,16 @@ cdef inline void discard_fills(Recorder* recorder, int64_t count) noexcept nogil
 cdef inline FillRow* add_fill(Recorder* recorder) noexcept nogil:
     if not reserve(<void**>&recorder.fills, &recorder.fill_capacity, recorder.fill_count + 1, sizeof(FillRow)):
         return NULL
+    if not recorder.keeps_fills:
+        return recorder.fills
     recorder.fill_count += 1
     return &recorder.fills[recorder.fill_count - 1]
 
 cdef inline OrderRow* add_order(Recorder* recorder) noexcept nogil:
     if not reserve(<void**>&recorder.orders, &recorder.order_capacity, recorder.order_count + 1, sizeof(OrderRow)):
         return NULL
+    if not (recorder.keeps_orders or recorder.notify_orders):
+        return recorder.orders   # written over, too
     recorder.order_count += 1
     return &recorder.orders[recorder.order_count - 1]
 

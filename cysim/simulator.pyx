@@ -29,7 +29,7 @@ from cysim.loop cimport (
 )
 from cysim.senses cimport close_senses, hedges_of, open_senses
 from cysim.sight cimport make_synthetic
-from cysim.state cimport Feed, Simulation, events_of
+from cysim.state cimport Feed, events_of
 from cysim.stream cimport Source
 from cysim.types cimport BUY, LIMIT, NEVER, PRINTS, QUOTES, SELL, TIME_LIMIT, in_ticks
 from cysim.venue cimport Instrument, refresh_best
@@ -93,16 +93,6 @@ cdef class Simulator:
     ValueError, OverflowError
         Naming the wrong argument.
     """
-
-    cdef Simulation sim
-    cdef list _names
-    cdef list _money_units
-    cdef Parts _parts
-    cdef bint _local             # rows become visible when they were received
-    cdef list _latencies         # placing, cancelling, responding, feeding; keeps alive what the delays point into
-    cdef bint _started
-    cdef PythonHooks _hooks
-    cdef object _sink
 
     def __cinit__(self, *args, **kwargs):
         self.sim.first_ts = NEVER
@@ -293,6 +283,7 @@ cdef class Simulator:
         if not set(rows) <= set(KINDS):
             raise ValueError(f"rows may hold {', '.join(KINDS)}, not {', '.join(sorted(set(rows) - set(KINDS)))}")
         self._started = True
+        self.sim.venue.recorder.keeps_fills = True
         self.sim.venue.recorder.keeps_marks = "fills" in rows
         self.sim.venue.recorder.keeps_orders = "orders" in rows
         self.sim.venue.recorder.keeps_equity = "equity" in rows

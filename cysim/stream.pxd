@@ -1,5 +1,6 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
+from cysim.blocks cimport Block
 from cysim.types cimport BAD_PRINT, BAD_QUOTE, LIMIT, OK, QUOTES, TIME_BACKWARDS, TIME_LIMIT
 
 cdef enum:
@@ -22,6 +23,9 @@ cdef struct Source:              # one table of one instrument: the part at hand
     int64_t tick_units
     int32_t instrument
     int32_t table
+    const Block* blocks          # of the part; NULL: none were made
+    const int64_t* gaps          # rows after a silence of a session gap or more; not NULL: all rows have been checked
+    int64_t gap_count
     bint finished                # no more parts will come
     bint may_gap                 # between rows at hand lies a silence of a session gap or more
 
@@ -58,7 +62,7 @@ cdef inline int check_prints(const Source* source, int64_t start, int64_t end) n
     return BAD_PRINT if <int64_t>torn < 0 or strange or bits >= <uint64_t>LIMIT else OK
 
 # Checks the next window of rows: ascending times and possible values.
-cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil:
+cdef inline int check_rows(Source* source, int64_t session_gap) noexcept nogil:
     cdef const uint64_t* ts = <const uint64_t*>source.ts
     cdef int64_t start = source.checked
     cdef int64_t end = start + WINDOW if start + WINDOW < source.length else source.length
@@ -76,6 +80,27 @@ cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil
     source.may_gap = <int64_t>short_of_gap < 0
     return check_quotes(source, start, end) if source.table == QUOTES else check_prints(source, start, end)
 
+# The first of ascending items that is above `value`; `count` when none is.
+cdef inline int64_t first_above(const int64_t* items, int64_t count, int64_t value) noexcept nogil:
+    cdef int64_t low = 0, high = count, middle
+    while low < high:            # items[:low] <= value < items[high:]
+        middle = (low + high) >> 1
+        if items[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+# The next window of rows, checked unless that has been done: then it goes on up to the next gap.
+cdef inline int check_window(Source* source, int64_t session_gap) noexcept nogil:
+    cdef int64_t gap
+    if source.gaps == NULL:
+        return check_rows(source, session_gap)
+    gap = first_above(source.gaps, source.gap_count, source.checked)
+    source.checked = source.gaps[gap] if gap < source.gap_count else source.length
+    source.last_ts = source.ts[source.checked - 1]
+    return OK
+
 # First row from `pos` later than `limit_ts`.
 cdef inline int64_t run_end(const Source* source, int64_t limit_ts) noexcept nogil:
     cdef int64_t row = source.pos
@@ -84,3 +109,4 @@ cdef inline int64_t run_end(const Source* source, int64_t limit_ts) noexcept nog
     return row
 
 cdef int attach(Source* source, object part, str instrument) except -1
+cdef const int64_t* attach_times(const Source* source, object part, str instrument) except NULL

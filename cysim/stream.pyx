@@ -24,3 +24,13 @@ cdef int attach(Source* source, object part, str instrument) except -1:
         source.aggressor = &aggressor[0]
     source.length = ts.shape[0]
     return 0
+
+
+# When each row of an attached part was received: its last column, or its exchange times where that is None.
+cdef const int64_t* attach_times(const Source* source, object part, str instrument) except NULL:
+    cdef const int64_t[::1] times
+    received = part[len(part) - 1]
+    times = part[0] if received is None else received
+    if times.shape[0] != source.length:
+        raise ValueError(f"{instrument}: the columns of a part differ in length")
+    return &times[0]

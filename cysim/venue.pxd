@@ -52,6 +52,8 @@ cdef struct Instrument:
     Fees fees
     QuoteSlots bid_slots
     QuoteSlots offer_slots
+    double held                  # |position| x time since `held_since` was last set anew, lots x ns
+    int64_t held_since           # ns
     bint traded                  # else watched only
     int32_t _padding
 
@@ -212,6 +214,12 @@ cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
     leave(side_of(instrument, order.side), key_of(order.side, order.px), index)
     refresh_best(venue, instrument, order.side)
 
+# Adds what was held until now to the instrument's risk.
+cdef inline void weigh_position(Instrument* instrument, int64_t now) noexcept nogil:
+    cdef int64_t position = instrument.ledger.position
+    instrument.held += <double>(position if position > 0 else -position) * <double>(now - instrument.held_since)
+    instrument.held_since = now
+
 cdef inline void fill(
     Venue* venue, int32_t index, int64_t px, int64_t qty, int reason, int64_t mid2_before,
 ) noexcept nogil:
@@ -223,6 +231,7 @@ cdef inline void fill(
     cdef money_t fee
     cdef int horizon
     mmbt_check(0 < qty <= order.remaining)
+    weigh_position(instrument, venue.now)
     fee = fee_of(
         &instrument.fees.taker if took else &instrument.fees.maker, px, qty, &instrument.ledger.overflow)
     book_fill(

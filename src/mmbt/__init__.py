@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmbt.backtest import BacktestConfig, FillRules, run_backtest
+    from mmbt.backtest import BacktestConfig, FillRules, make_vector_engine, run_backtest
     from mmbt.market import ArrayMarket, Instrument, MarketData, TobBatch, TradeBatch
     from mmbt.strategies.base import Strategy, StrategyParams
 
@@ -24,6 +24,7 @@ __all__ = [
     "TobBatch",
     "TradeBatch",
     "__version__",
+    "make_vector_engine",
     "run_backtest",
 ]
 
@@ -39,6 +40,7 @@ _HOMES = {
     "StrategyParams": "mmbt.strategies.base",
     "TobBatch": "mmbt.market",
     "TradeBatch": "mmbt.market",
+    "make_vector_engine": "mmbt.backtest",
     "run_backtest": "mmbt.backtest",
 }
 

@@ -6,6 +6,7 @@ from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instrume
 from mmbt.backtest.sinks import NoSink
 from mmbt.backtest.synthetics import streamed_names
 from mmbt.backtest.totals import Totals
+from mmbt.backtest.vector import make_vector_engine
 
 __all__ = [
     "PRESETS",
@@ -18,6 +19,7 @@ __all__ = [
     "Totals",
     "chosen_instruments",
     "describe_run",
+    "make_vector_engine",
     "run_backtest",
     "streamed_names",
 ]

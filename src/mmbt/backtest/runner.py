@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from mmbt.errors import DataError, NumericError, StrategyError, UsageError, did_
 from mmbt.market import Instrument, MarketData
 from mmbt.strategies.base import HOOKS, Strategy
 
-__all__ = ["BacktestResult", "RunInterrupted", "chosen_instruments", "run_backtest"]
+__all__ = ["BacktestResult", "RunInterrupted", "chosen_instruments", "run_backtest", "simulator_of"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def run_backtest(
     totals = Totals(instruments, config)
     synthetics = Synthetics(config, instruments)
     try:
-        simulator = _simulator(instruments, strategy, config, synthetics)
+        simulator = simulator_of(instruments, config, strategy.interval_ns, strategy.checked_features(), synthetics)
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
     started = time.perf_counter()
@@ -153,10 +153,15 @@ def chosen_instruments(market: MarketData, config: BacktestConfig) -> list[Instr
     return chosen
 
 
-def _simulator(
-    instruments: list[Instrument], strategy: Strategy, config: BacktestConfig, synthetics: Synthetics
+def simulator_of(
+    instruments: list[Instrument],
+    config: BacktestConfig,
+    interval_ns: int,
+    features: tuple[Sequence[str], int] = ((), 1),
+    synthetics: Synthetics | None = None,
 ) -> cysim.Simulator:
-    features, limit = strategy.checked_features()
+    """A fresh simulator of what `config` says; `features` with the position they are measured by."""
+    names, limit = features
     return cysim.Simulator(
         [
             (i.name, i.tick_size, i.lot_size, money_unit(i), i.tick_units, i.name in config.instruments,
@@ -177,13 +182,13 @@ def _simulator(
         other_currency=config.fee_currency == "other",
         **_latencies(config),
         session_gap=config.session_gap,
-        interval=strategy.interval_ns,
+        interval=interval_ns,
         equity_interval=config.equity_interval,
         quotes_first=config.ties == "tob-first",
-        features=features,
-        feature_array=np.zeros((len(instruments), len(features))),
+        features=names,
+        feature_array=np.zeros((len(instruments), len(names))),
         max_position=limit,
-        synthetics=synthetics.native(),
+        synthetics=() if synthetics is None else synthetics.native(),
     )
 
 

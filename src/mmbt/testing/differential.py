@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Context, Decimal
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmbt.market import MarketData
 from mmbt.strategies.base import Strategy
 from mmbt.testing.reference import ReferenceSimulator
 
-__all__ = ["Options", "Outcome", "compare", "difference", "run_engine", "run_reference"]
+if TYPE_CHECKING:
+    from mmbt.backtest import BacktestConfig
+
+__all__ = ["Options", "Outcome", "compare", "config_of", "difference", "run_engine", "run_reference"]
 
 EXACT = Context(prec=200)
 FILL_COLUMNS = ("ts", "instrument", "order_id", "side", "px", "qty", "reason", "purpose", "fee", "position", "mid2",
@@ -104,13 +107,13 @@ def run_reference(market: MarketData, strategy: Strategy, options: Options) -> O
     )
 
 
-def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outcome:
-    """The engine."""
-    from mmbt.backtest import BacktestConfig, FillRules, run_backtest
+def config_of(options: Options) -> BacktestConfig:
+    """The same as `run_backtest` takes it."""
+    from mmbt.backtest import BacktestConfig, FillRules
 
     rules = FillRules(cross=options.cross, trade=options.trade, aggressor=options.aggressor, size=options.size,
                       **_changed(options, ("queue", "power")))
-    config = BacktestConfig(
+    return BacktestConfig(
         instruments=options.instruments, watch=options.watch, fills=rules, place_latency=options.place_latency,
         cancel_latency=options.cancel_latency, maker_fee=_basis_points(options.maker_fee),
         taker_fee=_basis_points(options.taker_fee), session_gap=options.session_gap, ties=options.ties,
@@ -118,7 +121,13 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
         **_changed(options, ("feed_latency", "response_latency", "seed", "maker_fee_qty", "taker_fee_qty",
                              "maker_fee_flat", "taker_fee_flat", "fee_currency", "synthetic", "synthetic_max_age")),
     )
-    result = run_backtest(market, strategy, config)
+
+
+def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outcome:
+    """The engine."""
+    from mmbt.backtest import run_backtest
+
+    result = run_backtest(market, strategy, config_of(options))
     summary = result.summary
     names = options.instruments
     totals: dict[str, dict[str, Any]] = {name: {} for name in names}

@@ -1,0 +1,130 @@
+from libc.math cimport ceil, floor
+from libc.stdint cimport int8_t, int32_t, int64_t
+
+from cysim.book cimport Book, is_valid
+from cysim.desk cimport place, set_quotes
+from cysim.ledger cimport mark, profit
+from cysim.loop cimport CHECK, ENDED, STARVED, TIMER, Wake, advance, apply_commands
+from cysim.money cimport money_difference, money_double, money_t
+from cysim.native cimport snap
+from cysim.state cimport Simulation
+from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, MONEY_OVERFLOW, NEVER, OK, SELL, in_ticks
+from cysim.venue cimport Instrument, Venue, fail, seen_book, weigh_position
+
+# A learner's decision: an action becomes quotes, the market runs to the next decision, and what came of it is told.
+
+cdef enum Outcome:
+    DECIDES = 0                  # stands at a decision: a timer with a valid book
+    ENDS = 1                     # the window or the data are over
+    BREAKS = 2                   # see the simulation's status
+
+cdef struct Action:
+    double skew                  # shift of both quotes, in units
+    double half_spread           # in units
+    double hedge                 # share of the position to deal at the market, 0 to 1
+    bint bid                     # quotes that side
+    bint offer
+
+cdef struct Rules:
+    int64_t size                 # lots of each quote
+    int64_t max_position         # lots; NEVER: no limit
+    int32_t instrument           # the traded one
+    bint in_ticks                # a unit is a tick, else the market's spread
+
+cdef struct Wanted:              # what an action comes to; two that come to the same are one action
+    int64_t bid_px               # price units; 0: none
+    int64_t offer_px
+    int64_t hedge                # signed lots
+
+cdef struct Result:
+    double pnl                   # money units since the decision
+    double held                  # |position| x time since the decision, lots x ns
+    int64_t ts                   # of the next decision, or of the end
+    int64_t position             # lots, as the decision maker knows it
+    int8_t outcome
+    int8_t _padding[7]
+
+cdef inline int64_t known_position(const Venue* venue, int32_t instrument) noexcept nogil:
+    if venue.reports_travel:
+        return venue.instruments[instrument].told_position
+    return venue.instruments[instrument].ledger.position
+
+# Both quotes around the shifted mid, rounded passively and never through the market's other side (A6).
+cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
+    cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
+    cdef Book* book = seen_book(&sim.venue, instrument)
+    cdef int64_t n = instrument.tick_units, position = known_position(&sim.venue, rules.instrument)
+    cdef double bid = <double>in_ticks(book.bid_px, n), ask = <double>in_ticks(book.ask_px, n)
+    cdef double unit = 1.0 if rules.in_ticks or ask == bid else ask - bid
+    cdef double centre = (bid + ask) / 2 + action.skew * unit, half_spread = action.half_spread * unit
+    cdef double lots = action.hedge * <double>(position if position > 0 else -position)
+    cdef double ticks
+    cdef Wanted found
+    found.bid_px = 0
+    found.offer_px = 0
+    if action.bid and position < rules.max_position:
+        ticks = floor(snap(centre - half_spread))
+        ticks = ticks if ticks < ask - 1 else ask - 1
+        found.bid_px = <int64_t>ticks * n if ticks >= 1 else 0
+    if action.offer and position > -rules.max_position:
+        ticks = ceil(snap(centre + half_spread))
+        ticks = ticks if ticks > bid + 1 else bid + 1
+        found.offer_px = <int64_t>ticks * n if 1 <= ticks < <double>(LIMIT // n) else 0
+    if found.offer_px != 0 and found.offer_px <= found.bid_px:
+        found.offer_px = 0
+    found.hedge = <int64_t>floor(lots + 0.5) if lots < <double>LIMIT else LIMIT - 1
+    if position > 0:
+        found.hedge = -found.hedge
+    return found
+
+cdef inline bint is_same(const Wanted* a, const Wanted* b) noexcept nogil:
+    return a.bid_px == b.bid_px and a.offer_px == b.offer_px and a.hedge == b.hedge
+
+# Runs until the next decision; timers without a valid book are none.
+cdef inline Outcome run_to_decision(Simulation* sim, const Rules* rules, int64_t end_ts) noexcept nogil:
+    cdef Wake wake
+    while True:
+        wake = advance(sim)
+        if wake == TIMER:
+            if sim.venue.now >= end_ts:
+                return ENDS
+            if is_valid(seen_book(&sim.venue, &sim.venue.instruments[rules.instrument])):
+                return DECIDES
+        elif wake == CHECK:
+            sim.until_check = NEVER
+        elif wake == ENDED:
+            return ENDS
+        else:
+            return BREAKS
+
+cdef inline money_t worth(Simulation* sim, const Rules* rules) noexcept nogil:
+    cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
+    mark(&instrument.ledger, instrument.book.mid2, instrument.book.first_mid2)
+    return profit(&instrument.ledger, &instrument.ledger.overflow)
+
+# One step of the learner's environment.
+cdef inline Result decide(
+    Simulation* sim, const Rules* rules, const Action* action, int64_t end_ts,
+) noexcept nogil:
+    cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
+    cdef Wanted want = wanted(sim, rules, action)
+    cdef money_t before = worth(sim, rules)
+    cdef Result result
+    weigh_position(instrument, sim.venue.now)
+    instrument.held = 0
+    set_quotes(&sim.venue, rules.instrument, &want.bid_px, 1, &want.offer_px, 1, rules.size, True)
+    if want.hedge != 0:
+        place(&sim.venue, rules.instrument, BUY if want.hedge > 0 else SELL, 0,
+              want.hedge if want.hedge > 0 else -want.hedge, MARKET, FOR_HEDGE)
+    apply_commands(sim)
+    result.outcome = run_to_decision(sim, rules, end_ts)
+    weigh_position(instrument, sim.venue.now)
+    result.pnl = money_double(money_difference(worth(sim, rules), before, &instrument.ledger.overflow))
+    result.held = instrument.held
+    result.ts = sim.venue.now
+    result.position = known_position(&sim.venue, rules.instrument)
+    if instrument.ledger.overflow:
+        fail(&sim.venue, MONEY_OVERFLOW)
+    if sim.venue.status != OK:
+        result.outcome = BREAKS
+    return result
