@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HEADER", "HEADLINES", "case_rows", "credited", "headline_rows", "memory_rows", "ratio", "show",
-           "show_memory"]
+__all__ = ["HEADER", "HEADLINES", "STEPS_HEADER", "case_rows", "credited", "headline_rows", "memory_rows", "ratio",
+           "show", "show_memory"]
 
 HEADER = ("party", "events / CPU s", "in its own events", "events / wall s", "peak MiB", "mmbt is")
+STEPS_HEADER = ("what", "steps / CPU s", "", "steps / wall s", "peak MiB", "")
 HEADLINES = ("idle", "quotes", "python-timer", "python-event", "disk", "hot", "startup")
 
 
@@ -75,8 +76,8 @@ def show(report: dict[str, Any]) -> None:
 
     console = Console(width=None if Console().is_terminal else 120)
     machine = report["machine"]
-    for case in report["cases"].values():
-        table = Table(*HEADER, title=case["title"], title_justify="left")
+    for name, case in report["cases"].items():
+        table = Table(*(STEPS_HEADER if name == "steps" else HEADER), title=case["title"], title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
         for row in case_rows(case):
