@@ -14,6 +14,7 @@
 | `hot`          | store  | `linear-skew` from the hot store: mapped and every block verified within the time    |
 | `hot-idle`     | store  | the same without quotes                                                              |
 | `csv`          | raw    | raw files to a store                                                                 |
+| `steps`        | stream | the vector engine: steps of 1 s with random actions (benchmarks/steps.py)            |
 | `startup`      | store  | from the start of the process to the first `on_tob`                                  |
 
 prints one JSON line. Orders travel without latency, fees are 0, fills follow the preset `seed`. Fills are counted and
@@ -41,6 +42,7 @@ __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
     "idle", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup",
+    "steps",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
@@ -154,6 +156,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="repeat until that much CPU time was measured")
     parser.add_argument("--store", type=Path, help="where `convert` leaves its store")
     parser.add_argument("--events", type=int, help="how many `write-raw` writes")
+    parser.add_argument("--simulators", type=int, default=128, help="of the case `steps`")
+    parser.add_argument("--threads", type=int, default=1, help="of the case `steps`")
+    parser.add_argument("--branches", action="store_true", help="`steps`: every action of every state")
     options = parser.parse_args()
     match options.case:
         case "write-raw":
@@ -163,6 +168,11 @@ def main() -> None:
             report = _convert(options.directory, options.store, options.seconds)
         case "startup":
             report = _first_event(options.directory)
+        case "steps":
+            from benchmarks.steps import measure
+
+            report = measure(options.directory, options.seconds, simulators=options.simulators,
+                             threads=options.threads, branches=options.branches)
         case _:
             report = _replay(options.case, options.directory, options.seconds)
     print(json.dumps({**report, "peak_rss_mb": peak_rss_mb()}))

@@ -35,6 +35,7 @@ TITLES = {
     "disk": "from disk to result, two quotes every 100 ms",
     "hot": "from the hot store to result, two quotes every 100 ms",
     "csv": "raw CSV to store",
+    "steps": "many simulators at once, steps of 1 s with random actions",
     "startup": "process start to first event",
 }
 
@@ -48,9 +49,9 @@ class Job:
     peer: bool = False
 
 
-def ours(case: str, folder: str, label: str = OURS) -> Job:
+def ours(case: str, folder: str, label: str = OURS, *options: str) -> Job:
     """Our side of a case."""
-    return Job(label, ("benchmarks.ours", case, folder))
+    return Job(label, ("benchmarks.ours", case, folder, *options))
 
 
 def hft(case: str, *options: str, label: str, folder: str = "stream") -> Job:
@@ -98,6 +99,12 @@ JOBS: dict[str, tuple[Job, ...]] = {
         hft("disk", "--file", "hftbacktest.npy", label="npy"),
     ),
     "csv": (ours("csv", "raw"),),
+    "steps": (
+        ours("steps", "stream", "mmbt, 128 simulators, one thread"),
+        ours("steps", "stream", "mmbt, 128 simulators, two threads", "--threads", "2"),
+        ours("steps", "stream", "mmbt, 4,096 simulators, two threads", "--threads", "2", "--simulators", "4096"),
+        ours("steps", "stream", "mmbt, every action of a state, two threads", "--threads", "2", "--branches"),
+    ),
     "startup": (ours("startup", "tiny-store"), hft("startup", folder="tiny", label="njit strategy")),
 }
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["HEADER", "HEADLINES", "MEMORY_HEADER", "case_rows", "credited", "encoding_rows", "headline_rows",
-           "memory_rows", "ratio", "show", "show_memory", "step_rows"]
+__all__ = ["HEADER", "HEADLINES", "MEMORY_HEADER", "STEPS_HEADER", "case_rows", "credited", "encoding_rows",
+           "headline_rows", "memory_rows", "ratio", "show", "show_memory", "step_rows"]
 
 HEADER = ("party", "events / CPU s", "in its own events", "events / wall s", "peak MiB", "mmbt is")
 MEMORY_HEADER = ("events", "backtest, peak MiB", "events / CPU s", "ns for one more", "convert, peak MiB",
                  "rows / CPU s", "bytes a row")
+STEPS_HEADER = ("what", "steps / CPU s", "", "steps / wall s", "peak MiB", "")
 STEPS = {
     "read": "files read from the operating system's cache",
     "sha256": "SHA-256 over their bytes",
@@ -103,8 +104,8 @@ def show(report: dict[str, Any]) -> None:
 
     console = Console(width=None if Console().is_terminal else 120)
     machine = report["machine"]
-    for case in report["cases"].values():
-        table = Table(*HEADER, title=case["title"], title_justify="left")
+    for name, case in report["cases"].items():
+        table = Table(*(STEPS_HEADER if name == "steps" else HEADER), title=case["title"], title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
         for row in case_rows(case):

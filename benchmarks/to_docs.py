@@ -15,6 +15,7 @@ from benchmarks.table import (
     HEADER,
     HEADLINES,
     MEMORY_HEADER,
+    STEPS_HEADER,
     case_rows,
     encoding_rows,
     headline_rows,
@@ -74,6 +75,8 @@ NOTES = {
     "hot": "The same from the [hot store](reference/store.md#the-hot-store), which is made before the clock starts: "
            "files mapped, every block verified, replayed. Mapped pages count as memory. hftbacktest: `npy` as above.",
     "csv": "The stream as raw files in the seed's format to a published store, every row parsed, checked and counted.",
+    "steps": "A step is one decision of one simulator and the market up to its next, about 144 events on; what it does "
+             "and what bounds it is told in [the vector engine](reference/vector-engine.md).",
     "startup": "From starting the interpreter to the first event in the strategy: imports, opening the data, and for "
                "hftbacktest compiling the strategy, which it does in every process.",
 }
@@ -142,7 +145,7 @@ def page(report: dict[str, Any], memory: list[dict[str, Any]] | None) -> str:
     parts.append(f"\n## In short\n\n{_table(('what', 'mmbt', 'hftbacktest', 'times'), headline_rows(shown))}\n")
     for name, case in report["cases"].items():
         fills = "; ".join(f"{p['party']} {p['fills']:,}" for p in case["parties"] if "fills" in p)
-        header = ("party", "time", "", "CPU", "", "mmbt is") if name == "startup" else HEADER
+        header = {"startup": ("party", "time", "", "CPU", "", "mmbt is"), "steps": STEPS_HEADER}.get(name, HEADER)
         parts.append(f"\n## {case['title'][0].upper()}{case['title'][1:]}\n\n{_table(header, case_rows(case))}\n\n"
                      f"{NOTES[name].format(fills=fills)}\n")
         if name == "disk" and "bounds" in report:

@@ -94,6 +94,9 @@ cdef inline bint copy_simulation(Simulation* to, const Simulation* source) noexc
                       source.venue.pool.capacity, sizeof(source.venue.pool.orders[0])):
         return False
     to.venue.pool.capacity = source.venue.pool.capacity      # places beyond it are on no list of free ones
+    if not reserve(<void**>&to.venue.pool.unused, &to.venue.pool.unused_capacity, source.venue.pool.capacity,
+                   sizeof(source.venue.pool.unused[0])):     # every order may come to be free: nobody asks again
+        return False
     return copy_items(<void**>&to.venue.pool.unused, &to.venue.pool.unused_capacity, source.venue.pool.unused,
                       source.venue.pool.unused_count, sizeof(source.venue.pool.unused[0])) \
         and copy_items(<void**>&to.venue.pool.known, &to.venue.pool.known_capacity, source.venue.pool.known,

@@ -137,8 +137,8 @@ cdef class VectorEngine:
         self._fleet.outcomes = <int8_t*>PyMem_Calloc(self.count, sizeof(int8_t))
         self._fleet.failures = <int8_t*>PyMem_Calloc(self.count, sizeof(int8_t))
         self._crew = hire(self.threads)
-        if self._fleet.sims == NULL or self._fleet.branches == NULL or self._fleet.end_ts == NULL or self._fleet.outcomes == NULL \
-                or self._fleet.failures == NULL or self._crew == NULL:
+        if self._fleet.sims == NULL or self._fleet.branches == NULL or self._fleet.end_ts == NULL \
+                or self._fleet.outcomes == NULL or self._fleet.failures == NULL or self._crew == NULL:
             raise MemoryError("no memory, or no threads, for so many simulators")
         for index in range(self.threads):
             if not make_room(&self._fleet.branches[index], &self._template.sim):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bounds, machine, ours, stream, table, to_docs
+from benchmarks import bounds, machine, ours, steps, stream, table, to_docs
 from benchmarks.instructions import CASES as COUNTED
 from benchmarks.instructions import replay as replay_counted
 from benchmarks.peers import events as peer_events
@@ -53,6 +53,13 @@ def test_the_quotes_are_the_same_written_in_c_in_python_and_in_a_plain_loop(pinn
     native, python = (ours.replay(pinned.market, ours.strategy(case)) for case in ("quotes", "python-timer"))
     assert native["result_hash"] == python["result_hash"]
     assert plain.timer_loop(plain.rows(pinned)) == (native["fills"], native["position_lots"])
+
+
+@pytest.mark.parametrize("branches", [False, True])
+def test_the_vector_engine_steps_through_the_stream(pinned: stream.Stream, tmp_path: Path, branches: bool) -> None:
+    stream.save(pinned, tmp_path)
+    result = steps.measure(tmp_path, 0.0, simulators=8, threads=2, branches=branches)
+    assert result["events"] == 8 * steps.ROUNDS if not branches else 8 < result["events"] <= 8 * len(steps.GRID)
 
 
 def test_the_hot_store_gives_what_parquet_gives(tmp_path: Path) -> None:

@@ -236,7 +236,8 @@ def test_over_is_over_until_a_reset():
     engine, out = small_engine(3), Outputs(3)
     everyone, zeros = np.arange(3), np.zeros(3, np.int64)
     engine.step(zeros, *out.all())
-    assert out.done.all() and not out.pnl.any()  # never reset
+    assert out.done.all()  # never reset
+    assert not out.pnl.any()
     # before the first row, in the middle of a window that is over at once, and after the last row
     engine.reset(everyone, np.array([0, 50 * STEP, 10**15]), np.array([FOREVER, 50 * STEP, FOREVER]))
     admissible = np.zeros((3, len(GRID)), np.int8)
@@ -246,7 +247,8 @@ def test_over_is_over_until_a_reset():
     assert out.done.tolist() == [0, 1, 1]
     for _ in range(400):
         engine.step(zeros, *out.all())
-    assert out.done.all() and (out.ts[0], out.pnl[0]) == (399 * STEP, 0)
+    assert out.done.all()
+    assert (out.ts[0], out.pnl[0]) == (399 * STEP, 0)
     engine.reset(np.array([1]), np.array([5 * STEP]), np.array([FOREVER]))
     engine.step(zeros, *out.all())
     assert out.done.tolist() == [1, 0, 1]
