@@ -1,8 +1,8 @@
 """Synthetic quotes: a pair priced through others, such as BTC/RUB = BTC/USD x USD/RUB.
 
 `find_chain` and `parse_chain` choose the legs, `declared` reads those of a run, `synthetic_ladder` works out exact
-prices level by level, `make_book` is the machine's fast top of book, and `compare` holds it against the direct book over
-recorded quotes.
+prices level by level, `make_book` is the machine's fast top of book, and `compare` holds it against the direct book
+over recorded quotes.
 """
 
 from mmbt.synthetic.books import compare, leg_values, make_book
