@@ -18,7 +18,7 @@ ARGS ?=
 STEPS ?= 1000000
 
 .PHONY: help demo test test-slow build lint bench docs asan debug mutants coverage fuzz soak kill packaging differential \
-	instructions annotate clean
+	instructions determinism annotate clean
 
 help: ## list the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -74,9 +74,12 @@ packaging: build ## wheel and sdist are complete, in clean environments
 	$(BIN)/pytest -q tests/packaging $(ARGS)
 
 mutants: build ## planted bugs, each of which the suite must catch
-	$(BIN)/python tools/mutants.py $(ARGS)
+	$(BIN)/python tools/mutants.py --jobs $(JOBS) $(ARGS)
 
-instructions: build ## instructions per event, against the stored baseline
+determinism: build ## one table of digests on builds of every kind
+	$(BIN)/python tools/determinism.py --jobs $(JOBS) $(ARGS)
+
+instructions: build ## instructions per event, against the stored baseline and ten times later
 	$(BIN)/python tools/instructions.py $(ARGS)
 
 # The environment of a checked build, with the tree installed as it is now.

@@ -24,14 +24,14 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.stream import Stream
 
-__all__ = ["CASES", "LENGTHS", "count", "count_all", "replay"]
+__all__ = ["CASES", "LENGTHS", "count", "count_all", "replay", "replay_marked", "under_callgrind"]
 
 CASES = {"idle": "idle", "quotes": "quotes", "event": "python-event"}
 LENGTHS = (20_000, 60_000)
@@ -48,20 +48,18 @@ def replay(case: str, events: int, stream: Stream | None = None) -> int:
     return int(ours.replay(stream.head(events).market, ours.strategy(CASES[case]))["events"])
 
 
-def replay_marked(cases: Iterable[str]) -> dict[str, list[int]]:
-    """Under callgrind: for each case the short head, uncounted, then each length between two marks."""
-    from benchmarks.stream import generate
-
-    stream = generate(LENGTHS[-1])
+def replay_marked(cases: Iterable[str], run: Callable[[str, int], int], lengths: Sequence[int]
+                  ) -> dict[str, list[int]]:
+    """Under callgrind: for each case the first length, uncounted, then each length between two marks."""
     replayed: dict[str, list[int]] = {}
     gc.disable()
     for case in cases:
-        replay(case, LENGTHS[0], stream)
+        run(case, lengths[0])
         replayed[case] = []
-        for length in LENGTHS:
+        for length in lengths:
             gc.collect()
             os.getloadavg()
-            replayed[case].append(replay(case, length, stream))
+            replayed[case].append(run(case, length))
             os.getloadavg()
     return replayed
 
@@ -79,10 +77,27 @@ def count_all(cases: Iterable[str]) -> dict[str, float]:
     RuntimeError
         When valgrind is missing or fails.
     """
+    replayed, parts = under_callgrind("benchmarks.instructions", "--marked", *cases)
+    counts = {}
+    for place, (case, (fewer, more)) in enumerate(replayed.items()):
+        # Parts of a case: up to its first mark, the short head, the collection between, the long head.
+        _, short, _, long = parts[4 * place : 4 * place + 4]
+        counts[case] = (long - short) / (more - fewer)
+    return counts
+
+
+def under_callgrind(module: str, *arguments: str) -> tuple[dict[str, list[int]], list[int]]:
+    """Run a module whose runs stand between marks; what it prints, and the instructions up to each mark.
+
+    Raises
+    ------
+    RuntimeError
+        When valgrind is missing or fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "callgrind.out"
         command = ["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={out}",
-                   sys.executable, "-m", "benchmarks.instructions", "--marked", *cases]
+                   sys.executable, "-m", module, *arguments]
         environment = {
             **os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PYTHONHASHSEED": "0",
             "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
@@ -92,13 +107,8 @@ def count_all(cases: Iterable[str]) -> dict[str, float]:
         except (OSError, subprocess.CalledProcessError) as error:
             raise RuntimeError(f"{' '.join(command)} failed: {getattr(error, 'stderr', None) or error}") from error
         replayed: dict[str, list[int]] = json.loads(done.stdout.splitlines()[-1])
-        # Parts of a case: up to its first mark, the short head, the collection between, the long head.
-        parts = [_total(Path(f"{out}.{number}")) for number in range(1, 4 * len(replayed) + 1)]
-    counts = {}
-    for place, (case, (fewer, more)) in enumerate(replayed.items()):
-        _, short, _, long = parts[4 * place : 4 * place + 4]
-        counts[case] = (long - short) / (more - fewer)
-    return counts
+        marks = 2 * sum(len(lengths) for lengths in replayed.values())
+        return replayed, [_total(Path(f"{out}.{number}")) for number in range(1, marks + 1)]
 
 
 def _total(path: Path) -> int:
@@ -127,7 +137,10 @@ def main() -> None:
         parser.error(f"no case {unknown[0]!r}: there are {', '.join(CASES)}")
     cases = options.case or list(CASES)
     if options.marked:
-        print(json.dumps(replay_marked(cases)))
+        from benchmarks.stream import generate
+
+        stream = generate(LENGTHS[-1])
+        print(json.dumps(replay_marked(cases, lambda case, events: replay(case, events, stream), LENGTHS)))
         return
     counts = {case: round(number, 1) for case, number in count_all(cases).items()}
     text = json.dumps({"instructions_per_event": counts, "python": sys.version.split()[0]}, indent=1)

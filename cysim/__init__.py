@@ -1,5 +1,7 @@
 """The machine: market events in, fills out. No files, no pandas, no clock; `mmbt` is the face people use."""
 
+from pathlib import Path
+
 from cysim.build import build_info
 from cysim.comparison import Comparison
 from cysim.context import Context
@@ -41,4 +43,18 @@ __all__ = [
     "Trade",
     "VectorEngine",
     "build_info",
+    "get_include",
 ]
+
+
+def get_include() -> str:
+    """The folder to give Cython as an include path, so that it finds what native strategies cimport from `cysim`.
+
+    It is right wherever mmbt lies. An editable installation is found by Python alone, not by Cython, which needs it.
+
+    Returns
+    -------
+    str
+        For `cythonize(..., include_path=[cysim.get_include()])`, or `cython -I`.
+    """
+    return str(Path(__file__).resolve().parent.parent)

@@ -1,9 +1,9 @@
-"""Compare instructions per event of the hot loop with those kept in instructions.json.
+"""Compare instructions per event of the hot loop with those kept in instructions.json, and early ones with late ones.
 
     python tools/instructions.py [--update]
 
 Counts depend on the compiler and on Python, not on the machine's speed or load; where either differs from the
-baseline's, the counts are shown and not judged.
+baseline's, the counts are shown and not judged. That an event costs no more late in a run than early is always judged.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = ROOT / "tools" / "instructions.json"
 TOLERANCE = 0.05
+GROWTH = 0.01
 
 
 def toolchain() -> dict[str, str]:
@@ -34,6 +35,7 @@ def main() -> int:
         print("SKIPPED: valgrind is not installed; instruction counts were not compared")
         return 0
     sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+    from benchmarks.growth import growth
     from benchmarks.instructions import CASES, count
 
     counts = {case: round(count(case), 1) for case in CASES}
@@ -54,7 +56,15 @@ def main() -> int:
     if worse:
         print(f"more than {TOLERANCE:.0%} above the baseline: {', '.join(worse)}")
         print("if that is meant: make instructions ARGS=--update")
-    return 1 if worse else 0
+    grown = []
+    for case, (early, late) in growth().items():
+        print(f"{case:8} {early:10.1f} instructions an event early in a run, {late:10.1f} ten times later"
+              f" ({late / early - 1:+.1%})")
+        if late / early - 1 > GROWTH:
+            grown.append(case)
+    if grown:
+        print(f"an event costs over {GROWTH:.0%} more late in a run: {', '.join(grown)}")
+    return 1 if worse or grown else 0
 
 
 if __name__ == "__main__":

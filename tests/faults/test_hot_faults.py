@@ -8,7 +8,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import pytest
 from mmbt.errors import FileError, StoreError
 from mmbt.store import Catalog, HotCache, convert, files, hotcache, open_store
 from mmbt.store.hotfile import BLOCK
-from tests.faults.test_store_kill import crasher
+from tests.faults.kills import fail_each_write, kill_at_every_call, kill_at_random_times, small_disk
 from tests.store.helpers import BASE, quotes, tob, trades
 
 X = "BTC/USD_T+0"
@@ -137,91 +136,62 @@ def test_C24_a_damaged_partition_is_an_error_and_is_not_cached(tmp_path: Path) -
     assert not built(catalog)
 
 
+class Case:
+    """A hot store that was filled undisturbed, to compare with."""
+
+    def __init__(self, folder: Path, count: int = 3_000):
+        self.catalog = make(folder, count)
+        self.order = {"sources": [folder / "trade.csv"], "out": self.catalog.root, "hot": True}
+        self.expected = read(self.catalog, False)
+        read(self.catalog, hot=True)
+        self.whole = built(self.catalog)
+
+    def reset(self) -> None:
+        HotCache(self.catalog.root).clear(self.catalog.manifest.partitions)
+
+    def check(self) -> None:
+        """Whole files or none beside temporary ones; and the next reader makes the rest."""
+        left = {name: data for name, data in built(self.catalog).items() if not name.endswith(".tmp")}
+        assert left.items() <= self.whole.items()
+        assert read(self.catalog, hot=True) == self.expected
+        assert built(self.catalog) == self.whole  # the rests are gone too
+
+
 def test_C21_killed_at_every_file_system_call(memory_path: Path) -> None:
-    catalog = make(memory_path)
-    expected = read(catalog, False)
-    read(catalog, hot=True)
-    whole = built(catalog)
-    order = {"sources": [memory_path / "tob.csv"], "out": catalog.root, "hot": True}
-    with crasher() as crash:
-        HotCache(catalog.root).clear(catalog.manifest.partitions)
-        calls = int(crash(**order, at=0).split()[1])
-        assert calls > 20
-        for call in range(1, calls + 1):
-            HotCache(catalog.root).clear(catalog.manifest.partitions)
-            assert crash(**order, at=call) == "killed"
-            left = built(catalog)
-            assert {name: data for name, data in left.items() if not name.endswith(".tmp")}.items() <= whole.items()
-            assert read(catalog, hot=True) == expected
-            assert built(catalog) == whole  # the rests are gone too
+    case = Case(memory_path)
+    kill_at_every_call(case.order, case.reset, case.check)
 
 
 @pytest.mark.slow
 def test_C21_killed_at_random_times_on_disk(tmp_path: Path) -> None:
-    catalog = make(tmp_path, 3 * BLOCK)
-    expected = read(catalog, False)
-    read(catalog, hot=True)
-    whole = built(catalog)
-    order = {"sources": [tmp_path / "trade.csv"], "out": catalog.root, "hot": True}
-    rng = random.Random(21)
-    killed = 0
-    with crasher() as crash:
-        crash(**order, at=0)
-        HotCache(catalog.root).clear(catalog.manifest.partitions)
-        started = time.perf_counter()
-        crash(**order, at=0)
-        seconds = time.perf_counter() - started
-        for _ in range(100):
-            HotCache(catalog.root).clear(catalog.manifest.partitions)
-            killed += crash(**order, after=rng.uniform(0, 1.1 * seconds)) == "killed"
-            assert read(catalog, hot=True) == expected
-            assert built(catalog) == whole
-    assert killed > 30
+    case = Case(tmp_path, 3 * BLOCK)
+    assert kill_at_random_times(case.order, case.reset, case.check, times=100, seed=21) > 30
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
 def test_C20_each_write_fails_in_turn(memory_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalog = make(memory_path)
-    expected = read(catalog, False)
-    real, count, limit = files.write_some, 0, 0
+    case = Case(memory_path)
 
-    def failing(file: Any, data: Any) -> int:
-        nonlocal count
-        count += 1
-        if count == limit:
-            raise OSError(code, os.strerror(code))
-        return real(file, data)
-
-    monkeypatch.setattr(files, "write_some", failing)
-    read(catalog, hot=True)
-    writes = count
-    assert writes > 10
-    for nth in range(1, writes + 1):
-        HotCache(catalog.root).clear(catalog.manifest.partitions)
-        count, limit = 0, nth
+    def check() -> None:
         heard = Heard()
-        assert read(catalog, heard.cache(catalog)) == expected
+        assert read(case.catalog, heard.cache(case.catalog)) == case.expected
         assert len(heard) == 1  # one word, whatever fails after it
         assert os.strerror(code) in heard[0]
-        assert not [name for name in built(catalog) if name.endswith(".tmp")]
+        assert not [name for name in built(case.catalog) if name.endswith(".tmp")]
+
+    fail_each_write(monkeypatch, code, case.reset, lambda: read(case.catalog, hot=True), check)
 
 
 def test_C20_a_full_disk_is_told_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = make(tmp_path, 60_000)
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small], capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    monkeypatch.setenv("MMBT_HOT", str(small / "hot"))
-    try:
+    with small_disk(tmp_path) as small:
+        monkeypatch.setenv("MMBT_HOT", str(small / "hot"))
         with pytest.warns(RuntimeWarning, match=r"No space left on device \([0-9,]+ bytes are free; [0-9,]+ bytes are"):
             assert read(catalog, hot=True) == read(catalog, hot=False)
         with pytest.raises(FileError, match="No space left") as error:
             HotCache(catalog.root).open(max(catalog.manifest.partitions, key=lambda partition: partition.rows))
         assert error.value.exit_code == 6
         assert not [*(small / "hot").glob("*.tmp")]
-    finally:
-        subprocess.run(["umount", small], check=True)
 
 
 def test_C22_builders_that_start_together_make_one_file(tmp_path: Path) -> None:

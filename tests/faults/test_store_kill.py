@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
-import os
-import random
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mmbt.errors import FileError, MmbtError
-from mmbt.store import convert, files, open_store, spill
+from mmbt.store import convert, open_store
+from tests.faults.kills import fail_each_write, kill_at_every_call, kill_at_random_times, small_disk
 from tests.store.helpers import BASE, DAY, parts, quotes, tob, trades
 
 X = "BTC/USD_T+0"
-
-
-@contextmanager
-def crasher() -> Iterator[Any]:
-    """Gives a function that converts in a child process which dies at a time or at a call."""
-    command = [sys.executable, str(Path(__file__).with_name("crash.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-
-        def crash(sources: list[Path], out: Path, **when: float) -> str:
-            process.stdin.write(json.dumps({"sources": list(map(str, sources)), "out": str(out), **when}) + "\n")
-            process.stdin.flush()
-            return process.stdout.readline().strip()
-
-        yield crash
-        process.stdin.close()
 
 
 def raw(folder: Path, rows: int) -> tuple[list[Path], list[Path]]:
@@ -62,6 +37,7 @@ class Case:
             convert(first, self.before)
         self.sources = second if over_existing else first
         self.out = folder / "out"
+        self.order = {"sources": self.sources, "out": self.out}
         self.reset()
         self.old = parts(self.out)
         convert(self.sources, self.out)
@@ -93,44 +69,20 @@ class Case:
 @pytest.mark.parametrize("over_existing", [False, True], ids=["fresh", "existing"])
 def test_C21_killed_at_every_file_system_call(memory_path: Path, over_existing: bool) -> None:
     case = Case(memory_path, over_existing, 300)
-    case.reset()
-    with crasher() as crash:
-        answer = crash(case.sources, case.out, at=0)
-        assert answer.startswith("done ")
-        calls = int(answer.split()[1])
-        assert calls > 20
-        for call in range(1, calls + 1):
-            case.reset()
-            assert crash(case.sources, case.out, at=call) == "killed"
-            case.check()
-
-
-def kill_at_random_times(case: Case, times: int, seed: int) -> int:
-    rng = random.Random(seed)
-    killed = 0
-    with crasher() as crash:
-        for _ in range(2):  # the second time everything is imported, and its duration is what counts
-            case.reset()
-            started = time.perf_counter()
-            crash(case.sources, case.out, at=0)
-            seconds = time.perf_counter() - started
-        for _ in range(times):
-            case.reset()
-            killed += crash(case.sources, case.out, after=rng.uniform(0, 1.1 * seconds)) == "killed"
-            case.check()
-    return killed
+    kill_at_every_call(case.order, case.reset, case.check)
 
 
 @pytest.mark.parametrize("over_existing", [False, True], ids=["fresh", "existing"])
 def test_C21_killed_at_random_times(memory_path: Path, over_existing: bool) -> None:
     case = Case(memory_path, over_existing, 2000)
-    assert kill_at_random_times(case, 20, seed=over_existing) > 3
+    assert kill_at_random_times(case.order, case.reset, case.check, times=20, seed=over_existing) > 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("over_existing", [False, True], ids=["fresh", "existing"])
 def test_C21_killed_at_random_times_on_disk_110_times(tmp_path: Path, over_existing: bool) -> None:
-    assert kill_at_random_times(Case(tmp_path, over_existing, 5_000), 110, seed=10 + over_existing) > 30
+    case = Case(tmp_path, over_existing, 5_000)
+    assert kill_at_random_times(case.order, case.reset, case.check, times=110, seed=10 + over_existing) > 30
 
 
 def test_C21_rests_of_a_killed_conversion_are_swept(memory_path: Path) -> None:
@@ -151,51 +103,28 @@ def test_C20_each_write_fails_in_turn(
     memory_path: Path, over_existing: bool, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = Case(memory_path, over_existing, 300)
-    real, count, limit = files.write_some, 0, 0
 
-    def failing(file: Any, data: Any) -> int:
-        nonlocal count
-        count += 1
-        if count == limit:
-            raise OSError(code, os.strerror(code))
-        return real(file, data)
-
-    monkeypatch.setattr(files, "write_some", failing)
-    monkeypatch.setattr(spill, "write_some", failing)
-    case.reset()
-    convert(case.sources, case.out)
-    writes = count
-    assert writes > 10
-    for nth in range(1, writes + 1):
-        case.reset()
-        count, limit = 0, nth
+    def check() -> None:
         with pytest.raises(FileError) as error:
             convert(case.sources, case.out)
         assert str(case.out) in str(error.value)
         if code == errno.ENOSPC:
             assert "bytes are free" in str(error.value)
         assert parts(case.out) == case.old  # no temporary file is left, nothing new under a final name
-    limit = 0
+
+    fail_each_write(monkeypatch, code, case.reset, lambda: convert(case.sources, case.out), check)
     case.check()
 
 
 def test_C20_a_full_disk(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", small], capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
-        big = tob(tmp_path / "tob_big.csv", quotes(60_000))
-        with pytest.raises(
-            FileError, match=r"No space left on device \([0-9,]+ bytes are free; [0-9,]+ bytes are needed"
-        ):
+    big, little = tob(tmp_path / "tob_big.csv", quotes(60_000)), tob(tmp_path / "tob_little.csv", quotes(100))
+    said = r"No space left on device \([0-9,]+ bytes are free; [0-9,]+ bytes are needed"
+    with small_disk(tmp_path) as small:
+        with pytest.raises(FileError, match=said):
             convert([big], small / "s")
         assert not (small / "s").exists()
-        little = tob(tmp_path / "tob_little.csv", quotes(100))
         assert convert([little], small / "s").rows_out == 100
         before = parts(small / "s")
         with pytest.raises(FileError, match="No space left"):
             convert([big], small / "s")
         assert parts(small / "s") == before
-    finally:
-        subprocess.run(["umount", small], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -43,6 +44,20 @@ def test_a_mutant_applies(mutant: dict[str, str]) -> None:
     assert source.count(mutant["find"]) == 1
     assert mutant["find"] != mutant["replace"]
     assert mutant["clause"] in CLAUSES
+
+
+def test_every_mutant_can_be_planted() -> None:
+    spec = importlib.util.spec_from_file_location("plant", ROOT / "tools" / "plant.py")
+    assert spec is not None
+    assert spec.loader is not None
+    plant = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plant)
+    sources = {mutant["file"]: (ROOT / mutant["file"]).read_text("utf-8") for mutant in MUTANTS}
+    planted, faults = plant.plant(sources, [plant.Mutant(**mutant) for mutant in MUTANTS])
+    assert not faults
+    for mutant in MUTANTS:
+        assert f"__{mutant['name']}(" in planted[mutant["file"]]
+        assert mutant["replace"] in planted[mutant["file"]]
 
 
 def test_at_least_a_dozen_mutants_of_different_names() -> None:

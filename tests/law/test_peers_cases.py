@@ -1,12 +1,21 @@
-"""The peers' defects as test cases. Our SELL at 61.25, book 61.20 / 61.27, 10 lots each."""
+"""The peers' defects as test cases. Our SELL at 61.25, book 61.20 / 61.27, 10 lots each.
+
+And mistakes that a first attempt at such a simulator made; its last one, a fill probability, has no place in this one.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from mmbt.market import Instrument
+from mmbt.portfolio import portfolio_risk
+from mmbt.store import convert, open_store
 from mmbt.testing.markets import book, market_of
 from mmbt.testing.scripts import nth, script
+from tests.store.helpers import quotes
+from tests.store.helpers import tob as write_tob
 
 S = 10**9
 X = Instrument("BTC/USD_T+0", "0.01", "0.01", "1")
@@ -130,3 +139,30 @@ def test_case_L_two_updates_with_one_stamp_are_two_events(simulate):
     tape = market_of(X, [book(1 * S, 100, 110), book(1 * S, 101, 110)])
     simulate(tape, script(on_tob=lambda ctx: seen.append((ctx.time, ctx.bid))))
     assert seen == [(1 * S, 100), (1 * S, 101)]
+
+
+def test_mistake_1_being_short_is_a_risk_too():
+    omega = [[4.0]]
+    assert portfolio_risk([-3], omega) == portfolio_risk([3], omega) == 6.0
+
+
+def test_mistake_2_the_mid_is_the_middle(simulate):
+    seen = []
+    simulate(market(), script(on_tob=lambda ctx: seen.append(ctx.mid)))
+    assert seen == [(6120 + 6127) / 2]
+
+
+def test_mistake_3_quotes_and_prints_are_merged_by_exchange_time(simulate):
+    seen = []
+    strategy = script(on_tob=lambda ctx: seen.append(("quote", ctx.time // S)),
+                      on_trade=lambda ctx, trade: seen.append(("print", ctx.time // S)))
+    rows = [book(t * S, 6120, 6127) for t in (3, 5)]
+    simulate(market((2 * S, 6126, 1, 1), (4 * S, 6126, 1, 1), quotes=rows), strategy)
+    assert seen == [("quote", 1), ("print", 2), ("quote", 3), ("print", 4), ("quote", 5)]
+
+
+def test_mistake_4_no_limit_cuts_the_rows_before_they_are_sorted_out(tmp_path: Path):
+    rows = [*quotes(5_000), *((ts + 1, "LATE/USD", *rest) for ts, _, *rest in quotes(7))]
+    convert([write_tob(tmp_path / "tob.csv", rows)], tmp_path / "store")
+    with open_store(tmp_path / "store").select(["LATE/USD"], batch_rows=3) as stored:
+        assert sum(len(batch.ts) for batch in stored.tob("LATE/USD")) == 7
