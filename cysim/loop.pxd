@@ -5,6 +5,7 @@ from cysim.latency cimport Command, pop
 from cysim.observe cimport (
     next_observation, observe_before, record_equity_of_all, record_fills_equity, skip_silence,
 )
+from cysim.events cimport may_step, next_due, step
 from cysim.feed cimport all_traded_valid, catch_up, listens, next_feed, show_row
 from cysim.recorder cimport drop_pending_marks, settled_fills
 from cysim.leap cimport LANDED, WOKEN, Leap, leap, may_leap, rows_until
@@ -82,10 +83,6 @@ cdef inline void apply_commands(Simulation* sim) noexcept nogil:
     if sim.venue.reports_travel:
         hear(&sim.venue)
 
-cdef inline int64_t next_due(const Simulation* sim) noexcept nogil:
-    cdef int64_t due = sim.venue.bus.items[0].arrival_ts if sim.venue.bus.count > 0 else NEVER
-    return due if due < sim.next_timer else sim.next_timer
-
 cdef inline bint must_flush(const Simulation* sim) noexcept nogil:
     return settled_fills(&sim.venue.recorder) >= FLUSH_ROWS or sim.venue.recorder.order_count >= FLUSH_ROWS \
         or sim.venue.recorder.equity_count >= FLUSH_ROWS
@@ -147,7 +144,7 @@ cdef inline Wake happen_due(Simulation* sim, int64_t due_ts) noexcept nogil:
 cdef inline Wake advance(Simulation* sim) noexcept nogil:
     cdef int64_t index, row_ts, due_ts, step_ts, limit_ts, observe_ts, news_ts = NEVER, feed = -1
     cdef bint travels = sim.venue.reports_travel or sim.venue.quotes_travel
-    cdef bint leaps
+    cdef bint leaps, woken
     cdef Leap leapt
     cdef Wake wake
     while sim.venue.status == OK:
@@ -161,6 +158,10 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
             return CHECK
         if must_flush(sim):
             return FLUSH
+        if may_step(sim) and step(sim, &woken):
+            if woken:
+                return EVENT
+            continue
         due_ts = next_due(sim)
         leaps = may_leap(sim)
         if leaps and not travels:
