@@ -12,7 +12,7 @@ from cysim.types cimport BUY, LIMIT, SELL
 cdef dict SIDES = {1: BUY, -1: SELL, "buy": BUY, "sell": SELL}
 
 
-cdef int64_t checked_qty(object value, str name) except -1:
+cdef int64_t unusual_qty(object value, str name) except -1:
     cdef int64_t qty
     cdef double number
     if not PyLong_CheckExact(value):
@@ -36,7 +36,7 @@ cdef int64_t checked_qty(object value, str name) except -1:
     return qty
 
 
-cdef double checked_number(object value, str name) except? -1:
+cdef double unusual_number(object value, str name) except? -1:
     cdef double number
     try:
         number = value

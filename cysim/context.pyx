@@ -6,7 +6,6 @@ changes: `ValueError` names the wrong field, `OverflowError` a price or quantity
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.math cimport ceil, floor
 from libc.stdint cimport int32_t, int64_t
 
 from decimal import Decimal
@@ -18,7 +17,7 @@ from cysim.desk cimport send_cancel, send_replace, set_quotes
 from cysim.money cimport money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport find_order
-from cysim.native cimport snap
+from cysim.native cimport passive_ticks
 from cysim.sight cimport Synthetic, plan_hedge, see_chain, show_features
 from cysim.synthetic cimport MAX_LEGS, LegOrder
 from cysim.types cimport BUY, FOR_HEDGE, LIMIT, MARKET, OK, SELL, in_ticks
@@ -28,7 +27,6 @@ from cysim.views cimport exact_money, make_open_order
 from cysim.views import KINDS, PURPOSES
 
 
-@cython.final
 cdef class Context:
     """A view of one instrument and of our orders in it, reused for every call: valid during a hook only.
 
@@ -205,8 +203,8 @@ cdef class Context:
         cdef int64_t bid_px, ask_px, lots
         self._require_open()
         lots = checked_qty(qty, "qty")
-        bid_px = self._quote_px(bid, BUY)
-        ask_px = self._quote_px(ask, SELL)
+        bid_px = self._quote_px(bid, BUY, "bid")
+        ask_px = self._quote_px(ask, SELL, "ask")
         set_quotes(self._venue, self._index, &bid_px, 1, &ask_px, 1, lots, post_only)
         self._check_status()
 
@@ -238,9 +236,9 @@ cdef class Context:
             raise MemoryError
         try:
             for level in range(bid_count):
-                px[level] = self._quote_px(wanted_bids[level], BUY)
+                px[level] = self._quote_px(wanted_bids[level], BUY, "bid")
             for level in range(ask_count):
-                px[bid_count + level] = self._quote_px(wanted_asks[level], SELL)
+                px[bid_count + level] = self._quote_px(wanted_asks[level], SELL, "ask")
             set_quotes(
                 self._venue, self._index, px, bid_count, px + bid_count, ask_count, lots, post_only)
         finally:
@@ -358,6 +356,7 @@ cdef class Context:
         self._check_status()
         return order_id
 
+    @cython.final
     cdef tuple _hedge_through(self, str name, int side, int64_t lots):
         cdef Synthetic synthetic = self.synthetic(name)
         cdef LegOrder orders[MAX_LEGS]
@@ -379,6 +378,7 @@ cdef class Context:
         self._check_status()
         return tuple(ids)
 
+    @cython.final
     cdef int _require_open(self) except -1:
         if not self._venue.open_for_commands:
             raise RuntimeError("commands are possible only inside a hook, and neither in on_start nor in on_end")
@@ -386,30 +386,29 @@ cdef class Context:
             raise ValueError(f"instrument {self.instrument!r} is only watched in this run: it cannot be traded")
         return 0
 
-    cdef int64_t _quote_px(self, object value, int side) except -1:
+    @cython.final
+    cdef int64_t _quote_px(self, object value, int side, str name) except -1:
         cdef double ticks
-        cdef str name = "bid" if side == BUY else "ask"
         if value is None:
             return 0
-        ticks = snap(checked_number(value, name))
-        ticks = floor(ticks) if side == BUY else ceil(ticks)
+        ticks = passive_ticks(checked_number(value, name), side)
         if ticks < 1:
             raise ValueError(f"{name} must be a positive price in ticks, not {value!r}")
-        if ticks >= <double>LIMIT / self._tick_units:
+        if ticks >= self._end_ticks:
             raise OverflowError(f"{name}={value!r} ticks is too large: prices stay below 2**40 price units")
         return <int64_t>ticks * self._instrument.tick_units
 
+    @cython.final
     cdef int _check_status(self) except -1:
         if self._venue.status != OK:
             raise MemoryError("out of memory while sending a command")
         return 0
 
 
-cdef Context make_context(
-    object owner, Venue* venue, int32_t index, dict contexts, str instrument, tuple instruments,
+cdef int set_up(
+    Context context, object owner, Venue* venue, int32_t index, dict contexts, str instrument, tuple instruments,
     str tick_size, str lot_size, object money_unit, object features, dict feature_places, dict synthetics,
-):
-    cdef Context context = Context.__new__(Context)
+) except -1:
     context._owner = owner
     context._venue = venue
     context._instrument = &venue.instruments[index]
@@ -424,5 +423,6 @@ cdef Context make_context(
     context._feature_places = feature_places
     context._synthetics = synthetics
     context._tick_units = <double>context._instrument.tick_units
+    context._end_ticks = <double>LIMIT / context._tick_units
     context._tick = float(Decimal(tick_size))
-    return context
+    return 0

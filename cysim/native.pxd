@@ -221,12 +221,15 @@ cdef inline int check_order(const View* view, int64_t qty) except -1 nogil:
         return refuse_qty(qty)
     return 0
 
+cdef inline double passive_ticks(double ticks, int side) noexcept nogil:
+    return floor(snap(ticks)) if side == BUY else ceil(snap(ticks))
+
 # A wanted price as price units, rounded passively; 0 withdraws.
 cdef inline int64_t passive_px(const char* name, double ticks, int side, int64_t tick_units) except -1 nogil:
     cdef double whole
     if ticks == NO_QUOTE:
         return 0
-    whole = floor(snap(ticks)) if side == BUY else ceil(snap(ticks))
+    whole = passive_ticks(ticks, side)
     if not 1 <= whole < <double>LIMIT / <double>tick_units:
         return refuse_price(name, ticks)
     return <int64_t>whole * tick_units

@@ -12,7 +12,7 @@ from libc.stdlib cimport free
 
 from cysim.accounts cimport account_of, open_account
 from cysim.answers cimport advance_natively, listen_natively
-from cysim.context cimport Context, make_context
+from cysim.context cimport Context, set_up
 from cysim.delays cimport as_latency, set_delay, takes_time
 from cysim.failures cimport raise_failure
 from cysim.fills cimport NO_QUEUE
@@ -39,6 +39,9 @@ cdef enum:                       # streams of random numbers (B3)
     CANCELLING = 2
     RESPONDING = 3
     FEEDING = 16                 # and one for each table of each instrument
+
+cdef enum:
+    LONG_STRETCH = 16_384        # rows, about 0.1 ms
 
 QUEUES = ("front", "back", "prob")
 KINDS = ("fills", "orders", "equity")
@@ -201,8 +204,9 @@ cdef class Simulator:
             if places:
                 shown = feature_array[index]
                 shown.setflags(write=False)
-            context = make_context(
-                self, &self.sim.venue, <int32_t>index, contexts, name, traded, tick_size, lot_size,
+            context = self._hooks.new_context(count)
+            set_up(
+                context, self, &self.sim.venue, <int32_t>index, contexts, name, traded, tick_size, lot_size,
                 self._money_units[index], shown, places, pairs)
             contexts[name] = context
             self._hooks.contexts.append(context)
@@ -303,20 +307,28 @@ cdef class Simulator:
             self._drive(native, progress)
             self._hooks.end()
         finally:
+            self._hooks.close()
             drop_pending_marks(&self.sim.venue.recorder)
             self._flush()
 
     cdef int _drive(self, NativeStrategy native, object progress) except -1:
         cdef int wake
         cdef Source* source
-        # with a hook on every event, giving up the GIL between events would cost more than it gains
-        cdef bint keep_gil = native is None and (self.sim.wants_tob or self.sim.wants_trades)
+        # The GIL is given up where the last stretch of native code was long. For a short one that would cost more than
+        # it gains, and gain nobody anything: a thread that waits for the GIL takes longer to wake up, and does not ask
+        # for it in earnest, as it does after 5 ms of waiting, while it is woken in vain.
+        cdef bint is_long = True
+        cdef int64_t left
         while True:
-            if keep_gil:
-                wake = advance(&self.sim)
-            elif native is None:
-                with nogil:
+            left = self.sim.until_check
+            if native is None:
+                if is_long:
+                    with nogil:
+                        wake = advance(&self.sim)
+                else:
                     wake = advance(&self.sim)
+                if wake != CHECK:
+                    is_long = left - self.sim.until_check >= LONG_STRETCH
             else:
                 try:
                     with nogil:

@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from cysim.money cimport money_t
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport Told
 from cysim.recorder cimport FillRow, OrderRow
@@ -18,7 +19,7 @@ cdef class Fill:
     cdef readonly int64_t position
     cdef readonly str reason
     cdef readonly str purpose
-    cdef object _fee
+    cdef money_t _fee
     cdef object _money_unit
 
 
@@ -49,4 +50,3 @@ cdef object exact_money(object units, object money_unit)
 cdef Fill make_fill(const FillRow* source, str instrument, object money_unit)
 cdef Order make_outcome(const OrderRow* source, str instrument)
 cdef Order make_open_order(const OrderState* state, Told known, str instrument, int64_t tick_units)
-cdef Trade make_trade(int64_t ts, str instrument, double px, int64_t qty, int side)

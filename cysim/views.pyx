@@ -3,7 +3,7 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from cysim.money cimport EXACT_DIGITS
+from cysim.money cimport EXACT_DIGITS, money_of, money_to_python
 from cysim.orders cimport Order as OrderState
 from cysim.orders cimport Told
 from cysim.recorder cimport FillRow, OrderRow
@@ -53,7 +53,7 @@ cdef class Fill:
     @property
     def fee(self):
         """Fee paid in the currency of settlement, exact; negative is a rebate."""
-        return exact_money(self._fee, self._money_unit)
+        return exact_money(money_to_python(self._fee), self._money_unit)
 
     def __repr__(self):
         return (f"Fill(ts={self.ts}, instrument={self.instrument!r}, order_id={self.order_id}, side={self.side}, "
@@ -124,7 +124,7 @@ cdef Fill make_fill(const FillRow* source, str instrument, object money_unit):
     fill.position = source.position
     fill.reason = FILL_REASONS[source.reason]
     fill.purpose = PURPOSES[source.purpose]
-    fill._fee = (<object>source.fee_high << 64) | <object>source.fee_low
+    fill._fee = money_of(source.fee_high, source.fee_low)
     fill._money_unit = money_unit
     return fill
 
@@ -157,13 +157,3 @@ cdef Order make_open_order(const OrderState* state, Told known, str instrument, 
     order.status = "live" if known.live else "travelling"
     order.reason = ""
     return order
-
-
-cdef Trade make_trade(int64_t ts, str instrument, double px, int64_t qty, int side):
-    cdef Trade trade = Trade.__new__(Trade)
-    trade.ts = ts
-    trade.instrument = instrument
-    trade.px = px
-    trade.qty = qty
-    trade.side = side
-    return trade
