@@ -57,7 +57,8 @@ class PythonSkew(Strategy):
         """State both quotes around the shifted mid."""
         bid, ask = ctx.bid, ctx.ask
         centre = (bid + ask) / 2 - SKEW * ctx.position
-        ctx.quote(bid=min(centre - HALF_SPREAD, ask - 1), ask=max(centre + HALF_SPREAD, bid + 1))
+        lower, upper = centre - HALF_SPREAD, centre + HALF_SPREAD
+        ctx.quote(bid=lower if lower < ask else ask - 1, ask=upper if upper > bid else bid + 1)
 
 
 class Reader(Strategy):

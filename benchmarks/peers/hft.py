@@ -54,8 +54,9 @@ def linear_skew(hbt, half_spread, skew, lot_size):
         if bid >= ask:
             continue
         centre = (bid + ask) / 2 - skew * round(hbt.position(0) / lot_size)
-        new_bid = min(math.floor(centre - half_spread), ask - 1)
-        new_ask = max(math.ceil(centre + half_spread), bid + 1)
+        lower, upper = centre - half_spread, centre + half_spread
+        new_bid = math.floor(lower) if lower < ask else ask - 1
+        new_ask = math.ceil(upper) if upper > bid else bid + 1
         orders = hbt.orders(0)
         bid_live, ask_live = bid_id in orders, ask_id in orders
         if bid_live and new_bid != bid_px:

@@ -54,8 +54,9 @@ def timer_loop(columns: Columns, half_spread: float = 0.5, skew: float = 0.01) -
             while due < ts:
                 due += INTERVAL
             centre = (bid + ask) / 2 - skew * position
-            our_bid = min(math.floor(centre - half_spread), ask - 1)
-            our_ask = max(math.ceil(centre + half_spread), bid + 1)
+            lower, upper = centre - half_spread, centre + half_spread
+            our_bid = math.floor(lower) if lower < ask else ask - 1
+            our_ask = math.ceil(upper) if upper > bid else bid + 1
         if side == QUOTE:
             bid, ask = first, second
             if bid > our_ask:
