@@ -1,8 +1,8 @@
 """Score every line of the machine's hot bodies: a Python operation in one of them is an error.
 
 A hot body is that of a function declared `nogil`, whether it may raise or not. The compiler already refuses Python
-objects there; this adds what it lets pass, such as a check that may raise or a conversion. The score is the one Cython's
-own annotated listing colours, taken for .pxd files too, whose inline functions that listing leaves out.
+objects there; this adds what it lets pass, such as a check that may raise or a conversion. The score is the one
+Cython's own annotated listing colours, taken for .pxd files too, whose inline functions that listing leaves out.
 """
 
 from __future__ import annotations
