@@ -57,7 +57,7 @@ cdef class Columns:
         while source.checked < source.length:
             status = check_window(source, sim.session_gap if sim.session_gap < TIME_LIMIT else TIME_LIMIT)
             if status != OK:
-                raise_failure(status, source, name, source.ts[source.checked])
+                raise_failure(status, source, name, 0)
         source.checked = 0
         self._find_gaps(sim, place)
         self._blocks[place] = <Block*>PyMem_Malloc(<size_t>blocks_of(source.length) * sizeof(Block))

@@ -130,8 +130,8 @@ cdef inline void take_quiet(Simulation* sim) noexcept nogil:
             sim.last_traded_ts = ts
     sim.venue.now = sim.last_ts
 
-# Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one by
-# one in their order, mids and equity when they are due.
+# Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one
+# by one in their order, mids and equity when they are due.
 cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
     cdef int64_t limit_ts = rows_until(sim, due_ts)
     cdef int64_t hit, quiet_ts
