@@ -51,7 +51,7 @@ cdef class Table:
         while self._rows.checked < self._rows.length:
             status = check_rows(&self._rows, TIME_LIMIT)
             if status != OK:
-                raise_failure(status, &self._rows, instrument, self._rows.ts[self._rows.checked])
+                raise_failure(status, &self._rows, instrument, 0)
         self._blocks = <Block*>PyMem_Malloc(<size_t>blocks_of(self._rows.length) * sizeof(Block))
         if self._blocks == NULL:
             raise MemoryError
