@@ -26,8 +26,8 @@ def describe(peer_python: Path) -> dict[str, Any]:
     """Processor, memory, system, versions of both sides, and how busy the machine was."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(), "memory_gb_per_s": float(python("benchmarks.machine")),
-        "system": platform.platform(),
+        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(),
+        "memory_gb_per_s": float(python("benchmarks.machine")), "system": platform.platform(),
         "python": platform.python_version(), "compiler": _first_line("cc", "--version"), "versions": _versions(),
         "peer_versions": _peer_versions(peer_python), "load_before": load,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
