@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""What the figures were measured on. `python -m benchmarks.machine` prints what one core reads from memory, in GB/s."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.processes import python
+
 __all__ = ["describe", "memory_gb_per_s"]
 
 OURS = ("mmbt", "numpy", "pyarrow")
@@ -24,8 +26,8 @@ def describe(peer_python: Path) -> dict[str, Any]:
     """Processor, memory, system, versions of both sides, and how busy the machine was."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {
-        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(), "memory_gb_per_s": memory_gb_per_s(),
-        "system": platform.platform(),
+        "cpu": _cpu(), "cores": os.cpu_count(), "memory_gib": _memory_gib(),
+        "memory_gb_per_s": float(python("benchmarks.machine")), "system": platform.platform(),
         "python": platform.python_version(), "compiler": _first_line("cc", "--version"), "versions": _versions(),
         "peer_versions": _peer_versions(peer_python), "load_before": load,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -33,7 +35,10 @@ def describe(peer_python: Path) -> dict[str, Any]:
 
 
 def memory_gb_per_s() -> float:
-    """What one core reads from memory: a column of 256 MiB, which no cache holds, summed up; the best of some runs."""
+    """What one core reads from memory: a column of 256 MiB, which no cache holds, summed up; the best of some runs.
+
+    In a process of its own, for Linux tells children of a large process that they were as large.
+    """
     column = np.ones(1 << 25, np.int64)
     times = []
     for _ in range(5):
@@ -82,3 +87,7 @@ def _first_line(*command: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.partition("\n")[0]
+
+
+if __name__ == "__main__":
+    print(memory_gb_per_s())

@@ -5,6 +5,7 @@
 | case           | DIR    | what runs                                                                            |
 |----------------|--------|--------------------------------------------------------------------------------------|
 | `idle`         | stream | a strategy without hooks over columns in memory                                      |
+| `prepared`     | stream | the same over columns checked and summarised before the clock starts                 |
 | `quotes`       | stream | the built-in `linear-skew`, both quotes every 100 ms                                 |
 | `recorded`     | stream | the same with all that a run records: fills with their mids, outcomes, equity        |
 | `python-timer` | stream | the same quotes from `on_timer` in Python                                            |
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup",
-    "steps",
+    "idle", "prepared", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle",
+    "csv", "startup", "steps",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
@@ -93,7 +94,7 @@ def strategy(case: str) -> Strategy:
             return Reader()
         case "startup":
             return FirstEvent()
-        case "idle" | "disk-idle" | "hot-idle":
+        case "idle" | "prepared" | "disk-idle" | "hot-idle":
             return Strategy()
     from mmbt.strategies.linear_skew import LinearSkew
 
@@ -192,13 +193,15 @@ def _replay(case: str, directory: Path, seconds: float) -> dict[str, Any]:
             return open_market(directory, hot)
     else:
         from benchmarks.stream import load
+        from mmbt.backtest import PreparedMarket
 
         stream = load(directory)
         replay(stream.head(WARM_UP_EVENTS).market, strategy(case))
         report["start_up_cpu_s"] = time.process_time()
+        prepared = PreparedMarket(stream.market) if case == "prepared" else None
 
         def market() -> MarketData:
-            return stream.market
+            return prepared or stream.market
 
     summary: dict[str, Any] = {}
     report |= repeat(lambda: summary.update(replay(market(), strategy(case), case == "recorded")), seconds)

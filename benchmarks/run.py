@@ -67,6 +67,7 @@ def plain(case: str, label: str) -> Job:
 JOBS: dict[str, tuple[Job, ...]] = {
     "idle": (
         ours("idle", "stream"),
+        ours("prepared", "stream", "mmbt, columns prepared"),
         hft("idle", "--depth", "hashmap", label="HashMap depth"),
         hft("idle", "--depth", "roi", label="ROIVector depth"),
     ),

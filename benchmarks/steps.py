@@ -1,7 +1,8 @@
 """Steps of the vector engine over the pinned stream: 1 s intervals, random actions out of 25, windows from anywhere.
 
 A step is a decision of one simulator and the market up to its next: quotes withdrawn and placed, about 144 events
-passed, orders filled, the result written. With `branches` every simulator tries all its actions: each that differs counts.
+passed, orders filled, the result written. With `branches` every simulator tries all its actions: each that differs
+counts.
 """
 
 from __future__ import annotations

@@ -59,12 +59,13 @@ a row of its own. `events / wall s` is the same by the clock.
 """
 
 NOTES = {
-    "idle": "Ours: a strategy without hooks. hftbacktest: one `elapse` over the stream.",
+    "idle": "Ours: a strategy without hooks; every row is checked within the time measured, but for the row `columns "
+            "prepared`, a `PreparedMarket` made before the clock starts. hftbacktest: one `elapse` over the stream.",
     "quotes": "`linear-skew`, half spread 0.5 ticks, skew 0.01 ticks a lot, one lot a side: an order whose price stays "
               "is kept, one whose price moved is cancelled and placed anew, post-only. Ours is the built-in strategy, "
-              "hftbacktest's the same in `njit`. Fills differ because the fill rules do: {fills}. The first row records "
-              "as little as the peers do: fills counted and hashed, money exact. `all recorded` adds the mids after "
-              "each fill, the outcome of every command and the equity curve.",
+              "hftbacktest's the same in `njit`. Fills differ because the fill rules do: {fills}. The first row "
+              "records as little as the peers do: fills counted and hashed, money exact. `all recorded` adds the mids "
+              "after each fill, the outcome of every command and the equity curve.",
     "python-timer": "The same decisions written in Python. The plain loop follows the same fill rules but has no order "
                     "states, latencies, money or records. Fills: {fills}.",
     "python-event": "Ours: `on_tob` and `on_trade`, each reading bid and ask. hftbacktest: `wait_next_feed` from "

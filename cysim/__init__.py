@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cysim.build import build_info
+from cysim.columns import Table
 from cysim.comparison import Comparison
 from cysim.context import Context
 from cysim.delays import Latency
@@ -40,6 +41,7 @@ __all__ = [
     "Simulator",
     "Synthetic",
     "SyntheticBook",
+    "Table",
     "Trade",
     "VectorEngine",
     "build_info",

@@ -6,9 +6,14 @@ from libc.stdint cimport int64_t
 from collections import deque
 
 from cysim.senses cimport leave_part
+from cysim.columns cimport Table
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source, attach, attach_times
 from cysim.types cimport NEVER, QUOTES
+
+
+cdef int64_t row_count(object part) except -1:
+    return len(part) if isinstance(part, Table) or len(part) == 0 else len(part[0])
 
 
 @cython.final
@@ -44,8 +49,8 @@ cdef class Parts:
     cdef int _give_source(self, Simulation* sim, int64_t place) except -1:
         cdef Source* source = &sim.sources[place]
         cdef str table = "tob" if source.table == QUOTES else "trades"
-        part = ()
-        while part is not None and (len(part) == 0 or len(part[0]) == 0):
+        part = self._feed(self._names[source.instrument], table)
+        while part is not None and row_count(part) == 0:
             part = self._feed(self._names[source.instrument], table)
         if sim.venue.senses != NULL:
             leave_part(sim.venue.senses, source)
@@ -55,9 +60,14 @@ cdef class Parts:
         if part is None:
             source.finished = True
             return 0
-        attach(source, part, self._names[source.instrument])
+        if isinstance(part, Table):
+            if source.rows_before > 0:
+                raise ValueError(f"{self._names[source.instrument]}: a Table must be all there is of its table")
+            (<Table>part).lend(source, sim.session_gap)
+        else:
+            attach(source, part, self._names[source.instrument])
         if sim.feeds != NULL:
-            self._waiting[place].append(part)
+            self._waiting[place].append(part.columns if isinstance(part, Table) else part)
         return 0
 
     cdef int _give_feed(self, Feed* feed, int64_t place) except -1:

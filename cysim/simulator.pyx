@@ -259,7 +259,8 @@ cdef class Simulator:
             The hooks the strategy overrides, by name.
         feed : callable
             `feed(instrument, table)` gives the next part of table 'tob' (ts, bid_px, bid_qty, ask_px, ask_qty) or
-            'trades' (ts, px, qty, side), contiguous int64 arrays (side int8), or None when there is no more.
+            'trades' (ts, px, qty, side), contiguous int64 arrays (side int8), or None when there is no more. A `Table`,
+            the whole table at once, is not checked again.
         sink : object
             Its methods `fills`, `orders` and `equity` take the recorded rows as a memoryview of bytes (FILL_DTYPE and
             so on) that is lent for the call: whoever keeps rows copies them.

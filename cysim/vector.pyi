@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from typing import Any, final
 
+from cysim.columns import Table
 from cysim.simulator import Simulator
 
 @final
@@ -14,7 +15,7 @@ class VectorEngine:
     def __init__(
         self,
         template: Simulator,
-        tables: Sequence[tuple[Sequence[Any], Sequence[Any]]],
+        tables: Sequence[tuple[Table | Sequence[Any], Table | Sequence[Any]]],
         actions: Any,
         *,
         count: int,

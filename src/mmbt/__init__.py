@@ -9,7 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mmbt.backtest import BacktestConfig, FillRules, make_vector_engine, run_backtest
+    from mmbt.backtest import (
+        BacktestConfig,
+        FillRules,
+        NoSink,
+        PreparedMarket,
+        make_vector_engine,
+        run_backtest,
+    )
     from mmbt.market import ArrayMarket, Instrument, MarketData, TobBatch, TradeBatch
     from mmbt.strategies.base import Strategy, StrategyParams
 
@@ -19,6 +26,8 @@ __all__ = [
     "FillRules",
     "Instrument",
     "MarketData",
+    "NoSink",
+    "PreparedMarket",
     "Strategy",
     "StrategyParams",
     "TobBatch",
@@ -36,6 +45,8 @@ _HOMES = {
     "FillRules": "mmbt.backtest",
     "Instrument": "mmbt.market",
     "MarketData": "mmbt.market",
+    "NoSink": "mmbt.backtest",
+    "PreparedMarket": "mmbt.backtest",
     "Strategy": "mmbt.strategies.base",
     "StrategyParams": "mmbt.strategies.base",
     "TobBatch": "mmbt.market",

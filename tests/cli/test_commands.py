@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 
 from mmbt.cli import doctor, main
@@ -175,3 +177,19 @@ def test_a_look_that_fails_is_a_problem_not_the_end(
     found = document(capsys, "doctor", code=1)
     assert states(found)["broken"] == "problem"
     assert states(found)["self-test"] == "ok"
+
+
+@pytest.mark.parametrize(("named", "expected"), [("", "jemalloc"), ("system", "system")])
+def test_arrow_takes_jemalloc_unless_the_environment_names_another(run: Run, named: str, expected: str) -> None:
+    if "jemalloc" not in pyarrow.supported_memory_backends() or "CS_GNU_LIBC_VERSION" not in os.confstr_names:
+        pytest.skip("no jemalloc here")
+    code = (
+        "import os\n"
+        f"os.environ.update(ARROW_DEFAULT_MEMORY_POOL={named!r}) if {named!r} else "
+        "os.environ.pop('ARROW_DEFAULT_MEMORY_POOL', None)\n"
+        "from mmbt.cli import main; main(['formats'])\n"
+        "import pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    child = run(code=code)
+    assert child.stdout.split()[-1] == expected
+    assert not child.stderr

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from cysim import FEATURES
 from mmbt.backtest import BacktestConfig, FillRules, run_backtest
 from mmbt.market import ArrayMarket, MarketData, TobBatch, TradeBatch
 from mmbt.store import Catalog, HotCache, convert, open_store
@@ -116,6 +117,27 @@ class Run:
         return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
+class Senses(Strategy):
+    """Reads all features and a synthetic quote, quotes by them, and hedges by the cheaper way."""
+
+    interval = "200ms"
+    max_position = 20
+    features = tuple(feature.name for feature in FEATURES)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trace: list[Any] = []
+
+    def on_timer(self, ctx: Any) -> None:
+        told, pair = dict(zip(self.features, ctx.features.tolist(), strict=True)), ctx.synthetic("BTC/RUB")
+        self.trace.append((ctx.time, told, pair.state, pair.bid, pair.ask, pair.bid_size, pair.mid, pair.age))
+        if ctx.valid:
+            shift = told["imbalance"] + told["flow_5s"] - told["inventory"]
+            ctx.quote(ctx.bid + shift, ctx.ask + shift, 3)
+        if ctx.instrument == CROSS and abs(ctx.position) > 5 and pair.state == "quoted":
+            ctx.hedge(-ctx.position, through="BTC/RUB")
+
+
 def _built_in(name: str, **values: Any) -> Callable[[], Strategy]:
     return lambda: make(name, {"interval": "50ms"} | values)
 
@@ -151,6 +173,8 @@ RUNS = {
     "python on every event": Run(_random(3), "conservative", (BTC, RUB), watch=(ETH,)),
     "python and drawn latencies": Run(_random(4, ("on_timer", "on_fill")), "queue,queue=prob", seed=11,
                                       place_latency=DRAWN.format("5ms"), feed_latency=DRAWN.format("5ms")),
+    "features and synthetic quotes": Run(Senses, "optimistic", (BTC, RUB, CROSS), feed_latency="1ms", taker_fee="0.5",
+                                         synthetic=("BTC/RUB = BTC/USD_T+0 * USD/RUB_T+0",), synthetic_max_age="2s"),
     "random quotes": Run(_built_in("random", seed=5), "conservative"),
 }
 

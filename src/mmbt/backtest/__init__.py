@@ -1,6 +1,7 @@
 """Backtests: one strategy over one market, and where its results lie."""
 
 from mmbt.backtest.config import PRESETS, BacktestConfig, FillRules
+from mmbt.backtest.prepared import PreparedMarket
 from mmbt.backtest.results import RunDirectory, describe_run
 from mmbt.backtest.runner import BacktestResult, RunInterrupted, chosen_instruments, run_backtest
 from mmbt.backtest.sinks import NoSink
@@ -14,6 +15,7 @@ __all__ = [
     "BacktestResult",
     "FillRules",
     "NoSink",
+    "PreparedMarket",
     "RunDirectory",
     "RunInterrupted",
     "Totals",

@@ -13,6 +13,7 @@ import numpy as np
 
 import cysim
 from mmbt.backtest.config import BacktestConfig
+from mmbt.backtest.prepared import PreparedMarket
 from mmbt.backtest.sinks import MemorySink, Recording, Sink, tables_of
 from mmbt.backtest.synthetics import Synthetics, streamed_names
 from mmbt.backtest.tables import EXACT, money_unit
@@ -208,6 +209,8 @@ def _feeder(market: MarketData) -> Callable[[str, str], Any]:
 
     def feed(instrument: str, table: str) -> Any:
         key = (instrument, table)
+        if key not in open_tables and isinstance(market, PreparedMarket):
+            open_tables[key] = iter((market.table(instrument, table),))
         if key not in open_tables:
             open_tables[key] = iter(market.tob(instrument) if table == "tob" else market.trades(instrument))
         return next(open_tables[key], None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 import cysim
 from mmbt.backtest.config import BacktestConfig
+from mmbt.backtest.prepared import PreparedMarket
 from mmbt.backtest.runner import chosen_instruments, simulator_of
 from mmbt.errors import UsageError
 from mmbt.market import MarketData
@@ -35,7 +33,7 @@ def make_vector_engine(
     Parameters
     ----------
     market
-        Read whole into memory, columns that come in one batch without a copy.
+        Read whole into memory, columns that come in one batch without a copy; a `PreparedMarket` serves many engines.
     config
         As for a backtest, with one traded instrument; others may be watched. Equity is not recorded.
     actions
@@ -55,27 +53,20 @@ def make_vector_engine(
     ------
     UsageError
         For a wrong interval or config, and for instruments the market does not have.
+    DataError
+        For impossible rows.
     ValueError
-        For any other argument, and for impossible rows.
+        For any other argument.
     """
     instruments = chosen_instruments(market, config)
-    columns = [(_whole(market.tob(i.name), 5), _whole(market.trades(i.name), 4)) for i in instruments]
+    if not isinstance(market, PreparedMarket):
+        market = PreparedMarket(market, [i.name for i in instruments])
+    tables = [(market.table(i.name, "tob"), market.table(i.name, "trades")) for i in instruments]
     try:
         template = simulator_of(instruments, config, duration_ns(interval))
     except (ValueError, OverflowError) as error:
         raise UsageError(str(error)) from error
     return cysim.VectorEngine(
-        template, columns, np.ascontiguousarray(actions, np.float64), count=count, size=size,
+        template, tables, np.ascontiguousarray(actions, np.float64), count=count, size=size,
         max_position=max_position, unit=unit, threads=threads)
 
-
-def _whole(batches: Iterator[Any], columns: int) -> Sequence[Any]:
-    """The batches as one; times of receipt, a last column, only where they were asked for."""
-    parts = [batch for batch in batches if len(batch[0])]
-    if len(parts) <= 1:
-        return tuple(parts[0]) if parts else ((),)
-    local = [batch[columns] for batch in parts]
-    received = None
-    if any(part is not None for part in local):
-        received = np.concatenate([batch[0] if batch[columns] is None else batch[columns] for batch in parts])
-    return (*(np.concatenate([batch[place] for batch in parts]) for place in range(columns)), received)

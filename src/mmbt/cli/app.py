@@ -173,6 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "_MMBT_COMPLETE" in os.environ:
         mmbt.main(args, prog_name="mmbt")
     flags = args[: args.index("--")] if "--" in args else args
+    # Rows are decoded in one thread and let go by another: mimalloc, Arrow's own choice, keeps 50 MB more of them.
+    if "CS_GNU_LIBC_VERSION" in os.confstr_names:  # elsewhere Arrow may be built without jemalloc, and says so
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name outside the terminal's encoding is shown escaped, not fatal
             stream.reconfigure(errors="backslashreplace")

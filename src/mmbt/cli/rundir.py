@@ -63,5 +63,5 @@ def measured(path: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 def _batches(path: Path, columns: list[str]) -> Iterator[Any]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else it keeps what was read until the file is closed
         yield from file.iter_batches(BATCH_ROWS, columns=columns)

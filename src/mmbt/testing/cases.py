@@ -41,15 +41,16 @@ AMOUNTS = ("0", "0", "0.5", "-0.25", "0.00012345", "-0.00000001", "3")
 
 @dataclass(frozen=True)
 class Case:
-    """One run of both simulators; `strategy()` makes a fresh strategy."""
+    """One run of both simulators; `strategy()` makes a fresh one; `prepared`: the engine's market is made ready."""
 
     market: ArrayMarket
     strategy: Callable[[], Strategy]
     options: Options
+    prepared: bool
 
     def compare(self) -> tuple[str, int]:
         """The first difference, empty when there is none, and the steps compared."""
-        return compare(self.market, self.strategy, self.options)
+        return compare(self.market, self.strategy, self.options, self.prepared)
 
 
 def random_case(seed: int, rows: int = 300) -> Case:
@@ -92,7 +93,8 @@ def random_case(seed: int, rows: int = 300) -> Case:
     hooks = tuple(hook for hook in hook_sets[rng.integers(len(hook_sets))] if interval or hook != "on_timer")
     activity = float(rng.choice([0.25, 0.6, 0.9] if timed else [0.05, 0.25, 0.6]))
     synthetics = tuple(text.partition(" = ")[0] for text in options.synthetic)
-    return Case(market, lambda: random_orders(seed, hooks, interval, activity, features, synthetics), options)
+    prepared = bool(np.random.default_rng([seed, 11]).random() < 0.4)
+    return Case(market, lambda: random_orders(seed, hooks, interval, activity, features, synthetics), options, prepared)
 
 
 def _features(rng: np.random.Generator) -> tuple[str, ...]:

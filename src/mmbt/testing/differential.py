@@ -142,15 +142,19 @@ def run_engine(market: MarketData, strategy: Strategy, options: Options) -> Outc
     )
 
 
-def compare(market: MarketData, strategy: Callable[[], Strategy], options: Options) -> tuple[str, int]:
-    """Both simulators on the same market; `strategy` makes a fresh strategy for each.
+def compare(
+    market: MarketData, strategy: Callable[[], Strategy], options: Options, prepared: bool = False
+) -> tuple[str, int]:
+    """Both simulators on the same market; `strategy` makes a fresh strategy for each. `prepared`: as the engine has it.
 
     Returns
     -------
     The first difference with what stands around it, empty when there is none, and the steps compared.
     """
+    from mmbt.backtest import PreparedMarket
+
     expected = run_reference(market, strategy(), options)
-    found = run_engine(market, strategy(), options)
+    found = run_engine(PreparedMarket(market) if prepared else market, strategy(), options)
     return difference(expected, found), expected.steps
 
 
