@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -74,7 +75,6 @@ def kill_at_random_times(order: dict[str, Any], reset: Step, check: Step, *, tim
 def fail_each_write(monkeypatch: pytest.MonkeyPatch, code: int, reset: Step, work: Step, check: Step) -> None:
     """Each write that `work` does fails in turn, with that error; `check` does the work then."""
     real, count, limit = files.write_some, 0, 0
-
     def failing(file: Any, data: Any) -> int:
         nonlocal count
         count += 1
@@ -86,12 +86,16 @@ def fail_each_write(monkeypatch: pytest.MonkeyPatch, code: int, reset: Step, wor
     monkeypatch.setattr(spill, "write_some", failing)
     reset()
     work()
-    writes = count
-    assert writes > 10
-    for nth in range(1, writes + 1):
+    assert count > 10
+    for nth in itertools.count(1):
         reset()
         count, limit = 0, nth
-        check()
+        try:
+            check()
+        except pytest.fail.Exception as error:
+            if count >= limit:
+                raise AssertionError(f"write {nth} failed, and nobody said so") from error
+            break  # all writes have failed in turn: this time none did
     limit = 0
 
 
