@@ -1,11 +1,7 @@
 """Score every line of the machine's hot bodies: a Python operation in one of them is an error.
 
 A hot body is that of a function declared `nogil`, whether it may raise or not. The compiler already refuses Python
-<<<<<<< HEAD
 objects there; this adds what it lets pass, such as a check that may raise or a conversion. The score is the one that
-=======
-objects there; this adds what it lets pass, such as a check that may raise or a conversion. The score is the one
->>>>>>> main
 Cython's own annotated listing colours, taken for .pxd files too, whose inline functions that listing leaves out.
 """
 
