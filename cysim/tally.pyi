@@ -1,7 +1,11 @@
 from collections.abc import Sequence
+from typing import final
 
 from _typeshed import ReadableBuffer
 
+REASONS: int
+
+@final
 class FillTally:
     count: int
     def __init__(self, names: Sequence[str]) -> None: ...

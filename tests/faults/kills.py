@@ -75,6 +75,7 @@ def kill_at_random_times(order: dict[str, Any], reset: Step, check: Step, *, tim
 def fail_each_write(monkeypatch: pytest.MonkeyPatch, code: int, reset: Step, work: Step, check: Step) -> None:
     """Each write that `work` does fails in turn, with that error; `check` does the work then."""
     real, count, limit = files.write_some, 0, 0
+
     def failing(file: Any, data: Any) -> int:
         nonlocal count
         count += 1
@@ -92,9 +93,9 @@ def fail_each_write(monkeypatch: pytest.MonkeyPatch, code: int, reset: Step, wor
         count, limit = 0, nth
         try:
             check()
-        except pytest.fail.Exception as error:
+        except (AssertionError, pytest.fail.Exception) as error:
             if count >= limit:
-                raise AssertionError(f"write {nth} failed, and nobody said so") from error
+                raise AssertionError(f"write {nth} failed, and was not told as it should be") from error
             break  # all writes have failed in turn: this time none did
     limit = 0
 

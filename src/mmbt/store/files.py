@@ -90,6 +90,8 @@ class Sink:
         return self.size
 
     def write(self, data: Any) -> int:
+        if self.closed:  # pyarrow tries again when it collects a writer that failed
+            raise ValueError("the file is closed")
         view = memoryview(data).cast("B")
         self.put(view)
         self.size += len(view)
