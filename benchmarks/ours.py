@@ -7,6 +7,7 @@
 | `idle`         | stream | a strategy without hooks over columns in memory                                      |
 | `prepared`     | stream | the same over columns checked and summarised before the clock starts                 |
 | `quotes`       | stream | the built-in `linear-skew`, both quotes every 100 ms                                 |
+| `quotes-prepared` | stream | the same over columns checked and summarised before the clock starts              |
 | `recorded`     | stream | the same with all that a run records: fills with their mids, outcomes, equity        |
 | `python-timer` | stream | the same quotes from `on_timer` in Python                                            |
 | `python-event` | stream | `on_tob` and `on_trade` in Python, each reading bid and ask                          |
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "prepared", "quotes", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle",
+    "idle", "prepared", "quotes", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle",
     "csv", "startup", "steps",
 )
 HALF_SPREAD = 0.5
@@ -198,7 +199,7 @@ def _replay(case: str, directory: Path, seconds: float) -> dict[str, Any]:
         stream = load(directory)
         replay(stream.head(WARM_UP_EVENTS).market, strategy(case))
         report["start_up_cpu_s"] = time.process_time()
-        prepared = PreparedMarket(stream.market) if case == "prepared" else None
+        prepared = PreparedMarket(stream.market) if case.endswith("prepared") else None
 
         def market() -> MarketData:
             return prepared or stream.market

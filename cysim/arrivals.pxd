@@ -1,29 +1,29 @@
 from libc.stdint cimport int32_t, int64_t
 
 from cysim.book cimport Book
+from cysim.fills cimport NO_QUEUE
 from cysim.latency cimport CANCEL, NEVER_GIVEN, PLACE, Command, drop_places
 from cysim.orders cimport Order, join
 from cysim.queues cimport ahead_on_joining
 from cysim.types cimport (
     ACCEPTED, AFTER_REPLACE, BUY, BY_TAKING, BY_USER, CANCEL_COMMAND, CANCELLED, FOK, FOK_UNFILLABLE, GTC, IOC,
-    MARKET, NO_REASON, OUT_OF_MEMORY, POST_ONLY, POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, SELF_MATCH,
+    MARKET, NO_REASON, OUT_OF_MEMORY, POST_ONLY, POST_ONLY_MARKETABLE, REJECTED, REPLACE_COMMAND, SELF_MATCH, SELL,
     TOO_LATE, UNFILLED_REST, UNKNOWN, reserve,
 )
 from cysim.venue cimport (
-    Instrument, Venue, end_order, fail, fill, key_of, record_outcome, refresh_best, remove_resting, side_of,
-    write_outcome,
+    Instrument, Venue, end_order, fail, fill, key_of, record_outcome, refresh_best_bid, refresh_best_offer,
+    remove_resting, side_of, write_outcome,
 )
 
 # At or beyond the best resting order of ours on the other side (A2).
 cdef inline bint meets_own(const Instrument* instrument, int side, int64_t px) noexcept nogil:
     return px >= instrument.best_offer_px if side == BUY else px <= instrument.best_bid_px
 
-# An order reaches the venue (A1, A2). `reason` says how an acceptance is reported.
-cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
+# Compiled once for each side: no processor can guess the side, so it is asked for once.
+cdef inline void arrive_on(Venue* venue, int side, int32_t index, int reason) noexcept nogil:
     cdef Order* order = &venue.pool.orders[index]
     cdef Instrument* instrument = &venue.instruments[order.instrument]
     cdef Book* book = &instrument.book
-    cdef int side = order.side
     cdef int64_t touch = book.ask_px if side == BUY else book.bid_px
     cdef int64_t display = book.ask_qty if side == BUY else book.bid_qty
     cdef int64_t taken = book.ask_taken if side == BUY else book.bid_taken
@@ -68,15 +68,27 @@ cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
             fail(venue, OUT_OF_MEMORY)
             return
         order.live = True
-        if side == BUY:
+        if venue.rules.queue == NO_QUEUE:
+            order.ahead = 0
+        elif side == BUY:
             order.ahead = ahead_on_joining(&venue.rules, side, order.px, book.bid_px, book.bid_qty)
         else:
             order.ahead = ahead_on_joining(&venue.rules, side, order.px, book.ask_px, book.ask_qty)
         join(side_of(instrument, side), key_of(side, order.px), index)
-        refresh_best(venue, instrument, side)
+        if side == BUY:
+            refresh_best_bid(&venue.rules, instrument)
+        else:
+            refresh_best_offer(&venue.rules, instrument)
     else:
         record_outcome(venue, index, CANCELLED, UNFILLED_REST)
         end_order(venue, index)
+
+# An order reaches the venue (A1, A2). `reason` says how an acceptance is reported.
+cdef inline void arrive(Venue* venue, int32_t index, int reason) noexcept nogil:
+    if venue.pool.orders[index].side == BUY:
+        arrive_on(venue, BUY, index, reason)
+    else:
+        arrive_on(venue, SELL, index, reason)
 
 # A cancel or replace of an order that is finished, or of an id never given.
 cdef inline void report_missing(Venue* venue, const Command* command) noexcept nogil:

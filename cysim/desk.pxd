@@ -2,7 +2,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from cysim.delays cimport delay_of
-from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, enqueue, push
+from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, next_command, push
 from cysim.orders cimport Order, find_order, new_order
 from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, SELL, reserve
 from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
@@ -19,6 +19,24 @@ cdef inline uint64_t loose_slot(Venue* venue) noexcept nogil:
     venue.loose_ts = venue.now
     return <uint64_t>(LOOSE_SLOTS + venue.loose_count)
 
+# A command leaves the desk at once: into the queue.
+cdef inline void send_now(
+    Venue* venue, CommandKind kind, int32_t instrument, int64_t order_id, int32_t index, int64_t px, int64_t qty,
+) noexcept nogil:
+    cdef Command* command = next_command(&venue.queue)
+    if command == NULL:
+        fail(venue, OUT_OF_MEMORY)
+        return
+    command.arrival_ts = venue.now
+    command.sequence = venue.sent
+    command.order_id = order_id
+    command.order = index if index >= 0 else FINISHED if 0 < order_id <= venue.pool.last_id else NEVER_GIVEN
+    command.instrument = instrument
+    command.kind = kind
+    command.px = px
+    command.qty = qty
+    venue.sent += 1
+
 # A command leaves the desk: into the queue, or onto the bus when it has latency or must wait for its order (A3).
 cdef inline void send(
     Venue* venue, CommandKind kind, int32_t instrument, int64_t order_id, int32_t index, int64_t px, int64_t qty,
@@ -29,8 +47,14 @@ cdef inline void send(
     cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
     cdef bint waits = kind != PLACE and order != NULL and order.on_bus
     cdef Command command
-    if kind != PLACE and order != NULL:
+    if kind == PLACE:
+        order.arrival_ts = venue.now + latency
+        order.on_bus = latency > 0
+    elif order != NULL:
         order.told.asked += 1
+    if latency == 0 and not waits:
+        send_now(venue, kind, instrument, order_id, index, px, qty)
+        return
     command.arrival_ts = venue.now + latency
     if waits and order.arrival_ts > command.arrival_ts:
         command.arrival_ts = order.arrival_ts
@@ -41,10 +65,7 @@ cdef inline void send(
     command.kind = kind
     command.px = px
     command.qty = qty
-    if kind == PLACE:
-        order.arrival_ts = command.arrival_ts
-        order.on_bus = latency > 0
-    if not (push(&venue.bus, &command) if latency > 0 or waits else enqueue(&venue.queue, &command)):
+    if not push(&venue.bus, &command):
         fail(venue, OUT_OF_MEMORY)
     venue.sent += 1
 
@@ -129,25 +150,27 @@ cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept
             slots.count += 1
     return True
 
-cdef inline int64_t wanted_px(const int64_t* px, int64_t levels, int64_t level) noexcept nogil:
-    return px[level] if level < levels else 0
-
 # Withdraws the quotes of a side whose price changes, and forgets those that the strategy knows to be finished (A4).
-cdef inline void withdraw_changed(
+# Returns whether some quote must be placed.
+cdef inline bint withdraw_changed(
     Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels,
 ) noexcept nogil:
     cdef QuoteSlot* slot
-    cdef int64_t level, order_id
+    cdef int64_t level, wanted_px
+    cdef bint lacks = False
     for level in range(slots.count):
         slot = &slots.items[level]
-        order_id = slot.order_id
-        if order_id == 0:
-            continue
-        if venue.pool.orders[slot.order].id != order_id:
-            slot.order_id = 0
-        elif slot.px != wanted_px(px, levels, level):
-            slot.order_id = 0
-            send(venue, CANCEL, index, order_id, slot.order, 0, 0, quote_slot(side, level))
+        wanted_px = px[level] if level < levels else 0
+        if slot.order_id != 0:
+            if venue.pool.orders[slot.order].id != slot.order_id:
+                slot.order_id = 0
+            elif slot.px == wanted_px:
+                continue
+            else:
+                send(venue, CANCEL, index, slot.order_id, slot.order, 0, 0, quote_slot(side, level))
+                slot.order_id = 0
+        lacks |= wanted_px != 0
+    return lacks
 
 cdef inline void place_wanted(
     Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels, int64_t qty, int kind,
@@ -173,10 +196,13 @@ cdef inline void set_quotes(
 ) noexcept nogil:
     cdef Instrument* instrument = &venue.instruments[index]
     cdef int kind = POST_ONLY if post_only else GTC
+    cdef bint lacks_bid, lacks_offer
     if not reserve_levels(instrument, bids if bids > offers else offers):
         fail(venue, OUT_OF_MEMORY)
         return
-    withdraw_changed(venue, index, BUY, &instrument.bid_slots, bid_px, bids)
-    withdraw_changed(venue, index, SELL, &instrument.offer_slots, offer_px, offers)
-    place_wanted(venue, index, BUY, &instrument.bid_slots, bid_px, bids, qty, kind)
-    place_wanted(venue, index, SELL, &instrument.offer_slots, offer_px, offers, qty, kind)
+    lacks_bid = withdraw_changed(venue, index, BUY, &instrument.bid_slots, bid_px, bids)
+    lacks_offer = withdraw_changed(venue, index, SELL, &instrument.offer_slots, offer_px, offers)
+    if lacks_bid:
+        place_wanted(venue, index, BUY, &instrument.bid_slots, bid_px, bids, qty, kind)
+    if lacks_offer:
+        place_wanted(venue, index, SELL, &instrument.offer_slots, offer_px, offers, qty, kind)

@@ -85,9 +85,9 @@ cdef inline void drop_places(Bus* bus) noexcept nogil:
         sink_from(bus, place, &command)
         place -= 1
 
-cdef inline bint enqueue(CommandQueue* queue, const Command* command) noexcept nogil:
+# Room for one more; NULL when out of memory.
+cdef inline Command* next_command(CommandQueue* queue) noexcept nogil:
     if not reserve(<void**>&queue.items, &queue.capacity, queue.count + 1, sizeof(Command)):
-        return False
-    queue.items[queue.count] = command[0]
+        return NULL
     queue.count += 1
-    return True
+    return &queue.items[queue.count - 1]

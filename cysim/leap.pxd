@@ -1,10 +1,11 @@
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from cysim.blocks cimport pass_quiet
 from cysim.book cimport Book, apply_quote
 from cysim.fills cimport NO_QUEUE, PROBABLE
 from cysim.observe cimport observe_before
 from cysim.replay cimport NO_SOURCE, replay
+from cysim.scan cimport PRINT_ROWS, QUOTE_ROWS, loud_prints, loud_quotes, lowest_bit
 from cysim.state cimport Simulation
 from cysim.stream cimport Source
 from cysim.types cimport NEVER, OK, QUOTES
@@ -51,16 +52,28 @@ cdef inline int64_t rows_until(const Simulation* sim) noexcept nogil:
                 limit_ts = ts
     return limit_ts if limit_ts != NEVER else -1
 
-# The first row that might fill an order of ours, or is later than `limit_ts`.
-cdef inline int64_t quiet_end(const Instrument* instrument, const Source* source, int64_t limit_ts) noexcept nogil:
+# The first row that might fill an order of ours, or is later than `limit_ts`. Most ways are short: the rows at hand are
+# looked at together.
+cdef inline int64_t quiet_end(
+    const Instrument* instrument, const Source* source, int table, int64_t limit_ts,
+) noexcept nogil:
     cdef const int64_t* ts = source.ts
     cdef const int64_t* rising = source.bid_px
-    cdef const int64_t* falling = source.ask_px if source.table == QUOTES else source.bid_px
-    cdef int64_t rising_px = instrument.reach[source.table].rising_px
-    cdef int64_t falling_px = instrument.reach[source.table].falling_px
+    cdef const int64_t* falling = source.ask_px if table == QUOTES else source.bid_px
+    cdef int64_t rising_px = instrument.reach[table].rising_px
+    cdef int64_t falling_px = instrument.reach[table].falling_px
     cdef int64_t row = source.pos
+    cdef uint64_t loud
     if row == source.checked:
         return row
+    if row + QUOTE_ROWS <= source.length:
+        if table == QUOTES:
+            loud = loud_quotes(&ts[row], &rising[row], &falling[row], limit_ts, rising_px - 1, falling_px + 1)
+        else:
+            loud = loud_prints(&ts[row], &rising[row], limit_ts, rising_px - 1, falling_px + 1)
+        if loud != 0:
+            return row + lowest_bit(loud)
+        row += QUOTE_ROWS if table == QUOTES else PRINT_ROWS
     if source.blocks != NULL:
         return pass_quiet(source.blocks, ts, rising, falling, source.length, row, limit_ts, rising_px, falling_px)
     while ts[row] <= limit_ts and rising[row] < rising_px and falling[row] > falling_px:
@@ -75,7 +88,7 @@ cdef inline int64_t find_quiet(Simulation* sim, int64_t limit_ts) noexcept nogil
     cdef Source* source
     for index in range(sim.source_count):
         source = &sim.sources[index]
-        row = quiet_end(&sim.venue.instruments[source.instrument], source, until_ts)
+        row = quiet_end(&sim.venue.instruments[source.instrument], source, source.table, until_ts)
         source.quiet = row
         if row == source.checked or source.ts[row] > until_ts:
             continue
@@ -116,14 +129,19 @@ cdef inline void take_quiet(Simulation* sim) noexcept nogil:
             sim.last_traded_ts = ts
     sim.venue.now = sim.last_ts
 
+# How far a leap may go that is to end at `due_ts`.
+cdef inline int64_t reach_until(const Simulation* sim, int64_t due_ts) noexcept nogil:
+    cdef int64_t limit_ts = due_ts if due_ts < sim.rows_until else sim.rows_until
+    if sim.session_gap != NEVER and sim.last_traded_ts + sim.session_gap <= limit_ts:
+        return sim.last_traded_ts + sim.session_gap - 1
+    return limit_ts
+
 # Takes what happens up to `due_ts`, at which something else is due: quiet rows all at once, rows that may fill us one
 # by one in their order, mids and equity when they are due.
 cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
-    cdef int64_t limit_ts = due_ts if due_ts < sim.rows_until else sim.rows_until
+    cdef int64_t limit_ts = reach_until(sim, due_ts)
     cdef int64_t hit, quiet_ts
     cdef Source* source
-    if sim.session_gap != NEVER and sim.last_traded_ts + sim.session_gap <= limit_ts:
-        limit_ts = sim.last_traded_ts + sim.session_gap - 1
     if limit_ts < sim.last_ts:
         return SHORT
     while True:

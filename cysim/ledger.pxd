@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t
 from cysim.money cimport (
     HALF_MONEY_SCALE, MONEY_SCALE, money_difference, money_product, money_quotient, money_sum, money_t,
 )
-from cysim.types cimport BUY, POSITION_LIMIT
+from cysim.types cimport POSITION_LIMIT
 
 cdef struct Ledger:          # one instrument's account, in the currency it is settled in
     money_t cash             # paid and received, fees included
@@ -50,7 +50,7 @@ cdef inline void book_fill(
     Ledger* ledger, int side, int64_t px, int64_t qty, bint took, money_t fee,
     int64_t mid2, int64_t first_mid2,
 ) noexcept nogil:
-    cdef int64_t signed_qty = qty if side == BUY else -qty
+    cdef int64_t signed_qty = side * qty     # which side cannot be guessed, so it is not asked
     cdef money_t value = worth(ledger, signed_qty, px, &ledger.overflow)
     cdef money_t at_mid = value
     cdef money_t edge

@@ -9,6 +9,7 @@ from cysim.events cimport may_step, next_due, step
 from cysim.feed cimport all_traded_valid, catch_up, listens, next_feed, show_row
 from cysim.recorder cimport drop_pending_marks, settled_fills
 from cysim.leap cimport LANDED, WOKEN, Leap, leap, may_leap, rows_until
+from cysim.lone cimport leap_alone
 from cysim.replay cimport NO_DATA, NO_SOURCE, next_source, replay, turn_until
 from cysim.state cimport Simulation
 from cysim.told cimport forget_orders, hear, next_report
@@ -27,7 +28,7 @@ cdef enum Wake:                  # why the native loop stopped
 
 cdef enum:
     CHECK_EVENTS = 1 << 20       # events between two looks for signals
-    FLUSH_ROWS = 1 << 12         # rows of one kind recorded before they are handed over
+    FLUSH_ROWS = 1 << 10         # rows of one kind recorded before they are handed over
     MAX_ROUNDS = 10_000          # of outcomes and answers at one instant
 
 # The session has fallen silent; `next_ts` is the row that shows it (O6).
@@ -128,15 +129,13 @@ cdef inline bint show_with_outcomes(Simulation* sim) noexcept nogil:
 
 # A timer, or a command that arrives: what was due at `due_ts`, after the rows of that instant.
 cdef inline Wake happen_due(Simulation* sim, int64_t due_ts) noexcept nogil:
-    cdef int64_t index
     sim.venue.now = due_ts
     sim.until_check -= 1
     if sim.venue.bus.count > 0 and sim.venue.bus.items[0].arrival_ts == due_ts:
         deliver_commands(sim)
         return NOTICES if sim.venue.recorder.notice_count > 0 else GO_ON
     sim.next_timer += sim.interval
-    for index in range(sim.venue.instrument_count):
-        sim.decisions += sim.venue.instruments[index].traded
+    sim.decisions += sim.traded_count
     return TIMER
 
 # Runs until somebody must be woken, and says why. Everything of an instant happens in the order of O3 and O5: reports,
@@ -165,7 +164,7 @@ cdef inline Wake advance(Simulation* sim) noexcept nogil:
         due_ts = next_due(sim)
         leaps = may_leap(sim)
         if leaps and not travels:
-            leapt = leap(sim, due_ts)
+            leapt = leap_alone(sim, due_ts) if sim.source_count == 2 else leap(sim, due_ts)
             if leapt == WOKEN:
                 return EVENT
             if leapt == LANDED:

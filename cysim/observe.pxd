@@ -70,7 +70,7 @@ cdef inline void record_grid_equity(Simulation* sim) noexcept nogil:
 cdef inline void record_fills_equity(Simulation* sim) noexcept nogil:
     cdef int32_t index
     if not sim.venue.recorder.keeps_equity:
-        sim.equity_fills = sim.venue.recorder.fill_count
+        return
     while sim.equity_fills < sim.venue.recorder.fill_count:
         index = sim.venue.recorder.fills[sim.equity_fills].instrument
         record_equity(sim, index, sim.venue.now, sim.venue.instruments[index].book.mid2)

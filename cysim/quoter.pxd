@@ -18,9 +18,13 @@ cdef struct QuoterParams:        # the rule of fixed-spread, linear-skew and lad
 
 # A wanted price in ticks as price units; 0, so no quote, when it is no possible price.
 cdef inline int64_t possible_px(double ticks, int64_t tick_units) noexcept nogil:
+    cdef int64_t whole
     if not (1.0 <= ticks < <double>LIMIT):
         return 0
-    return <int64_t>ticks * tick_units if <int64_t>ticks < in_ticks(LIMIT, tick_units) else 0
+    whole = <int64_t>ticks
+    if tick_units > 1 and whole >= LIMIT // tick_units:
+        return 0
+    return whole * tick_units
 
 cdef inline bint is_repeated(const int64_t* px, int64_t level) noexcept nogil:
     cdef int64_t earlier

@@ -185,6 +185,7 @@ cdef class Simulator:
             refresh_best(&self.sim.venue, state, SELL)
             state.tick_units = tick_units
             state.traded = is_traded
+            self.sim.traded_count += is_traded
             state.told_position = position
             open_account(
                 state, instruments[index], name in inverse, other_currency, (maker_rate, *maker_amounts),

@@ -32,6 +32,7 @@ cdef struct Simulation:          # all the state of one run; plain data
     int64_t silence_end          # the row that began the session after the last silence
     int64_t last_grid_ts         # of the last rows of equity that were not for a fill
     int64_t equity_fills         # fills recorded that have their row of equity
+    int64_t traded_count         # instruments
     int64_t decisions            # calls of on_timer, by Python or natively
     int64_t sessions
     int64_t rows_until           # leaps go no further, until another window is checked

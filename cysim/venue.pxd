@@ -88,7 +88,7 @@ cdef inline void fail(Venue* venue, int status) noexcept nogil:
         venue.status = status
 
 cdef inline int64_t key_of(int side, int64_t px) noexcept nogil:
-    return px if side == BUY else -px
+    return side * px
 
 cdef inline RestingSide* side_of(Instrument* instrument, int side) noexcept nogil:
     return &instrument.bids if side == BUY else &instrument.offers
@@ -211,8 +211,12 @@ cdef inline void record_outcome(Venue* venue, int32_t index, int status, int rea
 cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
     cdef Order* order = &venue.pool.orders[index]
     cdef Instrument* instrument = &venue.instruments[order.instrument]
-    leave(side_of(instrument, order.side), key_of(order.side, order.px), index)
-    refresh_best(venue, instrument, order.side)
+    if order.side == BUY:        # no processor can guess the side, so it is asked for once
+        leave(&instrument.bids, key_of(BUY, order.px), index)
+        refresh_best_bid(&venue.rules, instrument)
+    else:
+        leave(&instrument.offers, key_of(SELL, order.px), index)
+        refresh_best_offer(&venue.rules, instrument)
 
 # Adds what was held until now to the instrument's risk.
 cdef inline void weigh_position(Instrument* instrument, int64_t now) noexcept nogil:
