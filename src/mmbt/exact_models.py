@@ -67,6 +67,13 @@ _Matrix = tuple[tuple[float, ...], ...]
 class _Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # pydantic would read it as 0 or 1
+            raise ValueError("must be a number, not true or false")
+        return value
+
 
 class BaseModelParams(_Params):
     """The base model: a market that stands still, and quotes measured from its touch.

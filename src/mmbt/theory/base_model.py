@@ -21,7 +21,9 @@ from mmbt.exact_models import BaseModelParams
 from mmbt.theory import inventory
 from mmbt.theory.inventory import Problem, Solution
 
-__all__ = ["BaseModel", "answer", "fill_probability", "make_problem", "myopic_shift"]
+__all__ = ["PARAMS", "BaseModel", "answer", "fill_probability", "make_problem", "myopic_shift"]
+
+PARAMS = BaseModelParams
 
 _IGNORED = 2  # levels at each limit: there policies differ by what the limit does to them
 

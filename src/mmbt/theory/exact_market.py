@@ -23,7 +23,9 @@ from mmbt.exact_models import ExactMarketParams
 from mmbt.theory import inventory
 from mmbt.theory.inventory import Problem, Solution
 
-__all__ = ["ExactMarket", "Score", "answer", "fill_probability", "make_problem"]
+__all__ = ["PARAMS", "ExactMarket", "Score", "answer", "fill_probability", "make_problem"]
+
+PARAMS = ExactMarketParams
 
 
 class Score(NamedTuple):
