@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -52,7 +53,7 @@ def _number(word: str) -> float:
 
 
 def _increasing(values: Sequence[float]) -> bool:
-    return all(a < b for a, b in zip(values, values[1:], strict=False))
+    return all(a < b for a, b in pairwise(values))
 
 
 def _nearest(values: Sequence[float], wanted: float) -> int:
@@ -86,7 +87,7 @@ class BaseModelParams(_Params):
     r: float = Field(0.1, ge=0, allow_inf_nan=False, description="cost of risk, a lot and step")
     beta: float = Field(0.99, ge=0, lt=1, description="discount of a step")
     p0: float = Field(1.0, gt=0, allow_inf_nan=False, description="chance of a fill at the touch")
-    q_max: int = Field(10, ge=1, le=100_000, description="limit of the inventory, in lots")
+    q_max: int = Field(10, ge=1, le=10_000, description="limit of the inventory, in lots")
     delay: int = Field(0, ge=0, le=64, description="steps from a decision to its fills")
     shifts: _Numbers = Field(_grid("-1:4:0.05"), description="distances from the touch that may be quoted, in spreads")
     ask_shifts: _Numbers | None = Field(None, description="those of the offer, where they differ from shifts")
@@ -138,9 +139,9 @@ class BaseModelParams(_Params):
 class ExactMarketParams(_Params):
     """A market with an imbalance I that foretells its next move, and a spread s that changes.
 
-    A quote is a skew and a half-spread w in spreads: a-M = (w+skew) S, M-b = (w-skew) S with S = s and A-M = S/2. A step
-    earns (a-M) for a filled offer, (M-b) for a filled bid, then Q dM - r|Q| on the inventory Q after the fills, where
-    dM has mean `drift` I, of the imbalance before its transition, and deviation `sd`, both whatever the spread is.
+    A quote is a skew and a half-spread w in spreads: a-M = (w+skew) S, M-b = (w-skew) S with S = s and A-M = S/2. A
+    step earns (a-M) for a filled offer, (M-b) for a filled bid, then Q dM - r|Q| on the inventory Q after the fills,
+    where dM has mean `drift` I, of the imbalance before its transition, and deviation `sd`, whatever the spread is.
     """
 
     k: float = Field(1.5, gt=0, allow_inf_nan=False, description="how fast fills get rarer with distance, per spread")
@@ -148,7 +149,7 @@ class ExactMarketParams(_Params):
     beta: float = Field(0.99, ge=0, lt=1, description="discount of a step")
     drift: float = Field(0.10, allow_inf_nan=False, description="mean move of the mid for each 1 of imbalance")
     sd: float = Field(0.3, ge=0, allow_inf_nan=False, description="standard deviation of the mid's move")
-    q_max: int = Field(10, ge=1, le=100_000, description="limit of the inventory, in lots")
+    q_max: int = Field(10, ge=1, le=10_000, description="limit of the inventory, in lots")
     delay: int = Field(0, ge=0, le=64, description="steps from a decision to its fills")
     skews: _Numbers = Field((-0.5, -0.25, 0.0, 0.25, 0.5), description="shifts of both quotes, in spreads")
     half_spreads: _Numbers = Field((0.25, 0.5, 0.75, 1.0, 1.5), description="half of the distance between the quotes")

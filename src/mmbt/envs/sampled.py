@@ -157,8 +157,8 @@ class SampledWorld:
         actions under way, the oldest changing slowest. A policy over these rows can be scored exactly.
         """
         inventories = range(-self._law.q_max, self._law.q_max + 1)
-        rows = list(product(inventories, range(self._levels), *([range(self.sizes.actions)] * len(self._start.pending))))
-        table = np.array(rows, np.int64)
+        under_way = [range(self.sizes.actions)] * len(self._start.pending)
+        table = np.array(list(product(inventories, range(self._levels), *under_way)), np.int64)
         return self.encode(table[:, 0], table[:, 1], table[:, 2:])
 
     def encode(self, inventory: ArrayLike, level: ArrayLike, pending: ArrayLike) -> Observation:
@@ -178,7 +178,7 @@ def added_up(chances: ArrayLike) -> NDArray[np.float64]:
     return chain
 
 
-def one_hot(*places: Sequence[int]) -> NDArray[np.float32]:
+def one_hot(*places: Sequence[float]) -> NDArray[np.float32]:
     """A row for each combination of places, with a 1 for each of them."""
     rows = list(product(*(range(len(place)) for place in places)))
     return np.array([[float(at == k) for at, place in zip(row, places, strict=True) for k in range(len(place))]

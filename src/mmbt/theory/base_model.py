@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmbt.exact_models import BaseModelParams
-from mmbt.theory import inventory
-from mmbt.theory.inventory import Problem, Solution
+from mmbt.theory.inventory import Problem, fills
+from mmbt.theory.solver import Solution, solve
+from mmbt.theory.values import constant_values, evaluate
 
 __all__ = ["PARAMS", "BaseModel", "answer", "fill_probability", "make_problem", "myopic_shift"]
 
@@ -45,19 +46,19 @@ class BaseModel:
         """Solve the model; without parameters the standard one."""
         params = params or BaseModelParams()
         problem = make_problem(params)
-        return cls(params, problem, inventory.solve(problem))
+        return cls(params, problem, solve(problem))
 
     def evaluate(self, policy: ArrayLike) -> NDArray[np.float64]:
         """The exact value, in each state, of a policy given as an action for each state."""
-        return inventory.evaluate(self.problem, policy)
+        return evaluate(self.problem, policy)
 
     def at_start(self, values: NDArray[Any]) -> NDArray[Any]:
         """What an array over states says of each inventory, the pending action being under way."""
-        return np.asarray(values[(slice(None), 0, *(self.params.pending_action,) * self.params.delay)])
+        return self.problem.while_pending(values, self.params.pending_action)[:, 0]
 
     def best_constant(self, within: int | None = None) -> tuple[int, NDArray[np.float64]]:
         """The action that is best for ever, by its sum of V over |Q| <= within, and its value for each inventory."""
-        values = inventory.constant_values(self.problem, self.params.pending_action)[:, :, 0]
+        values = constant_values(self.problem, self.params.pending_action)[:, :, 0]
         best = int(values[:, self._inside(within)].sum(axis=1).argmax())
         return best, values[best]
 
@@ -93,7 +94,7 @@ def make_problem(params: BaseModelParams) -> Problem:
     """The model's means and chances as arrays."""
     actions = np.array(params.actions)
     ask, bid = (fill_probability(actions[:, side], params.k, params.p0) for side in (0, 1))
-    moves, earned = inventory.fills(ask, bid, 0.5 + actions[:, 0], 0.5 + actions[:, 1])
+    moves, earned = fills(ask, bid, 0.5 + actions[:, 0], 0.5 + actions[:, 1])
     held = np.arange(-params.q_max, params.q_max + 1.0)
     return Problem(
         q_max=params.q_max,

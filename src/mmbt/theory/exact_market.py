@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmbt.exact_models import ExactMarketParams
-from mmbt.theory import inventory
-from mmbt.theory.inventory import Problem, Solution
+from mmbt.theory.inventory import Problem, fills
+from mmbt.theory.solver import Solution, solve
+from mmbt.theory.values import evaluate, stationary
 
 __all__ = ["PARAMS", "ExactMarket", "Score", "answer", "fill_probability", "make_problem"]
 
@@ -55,8 +56,8 @@ class ExactMarket:
         """Solve a market; without parameters the standard one."""
         params = params or ExactMarketParams()
         problem = make_problem(params)
-        best = inventory.solve(problem)
-        return cls(params, problem, best, inventory.stationary(problem, best.policy))
+        best = solve(problem)
+        return cls(params, problem, best, stationary(problem, best.policy))
 
     @property
     def start(self) -> tuple[int, ...]:
@@ -65,7 +66,7 @@ class ExactMarket:
 
     def evaluate(self, policy: ArrayLike) -> NDArray[np.float64]:
         """The exact value, in each state, of a policy given as an action for each state."""
-        return inventory.evaluate(self.problem, policy)
+        return evaluate(self.problem, policy)
 
     def score(self, policy: ArrayLike) -> Score:
         """How much of the optimal value a policy earns."""
@@ -90,7 +91,7 @@ def make_problem(params: ExactMarketParams) -> Problem:
     ask_edge, bid_edge = actions[:, 1] + actions[:, 0], actions[:, 1] - actions[:, 0]
     ask, bid = fill_probability(ask_edge, params.k), fill_probability(bid_edge, params.k)
     chain = np.kron(np.array(params.imbalance_moves), np.array(params.spread_moves))
-    moves, earned = inventory.fills(ask, bid, ask_edge, bid_edge)
+    moves, earned = fills(ask, bid, ask_edge, bid_edge)
     held = np.arange(-params.q_max, params.q_max + 1.0)
     return Problem(
         q_max=params.q_max,
@@ -112,9 +113,8 @@ def fill_probability(edge: ArrayLike, k: float) -> NDArray[np.float64]:
 def answer(params: ExactMarketParams) -> dict[str, Any]:
     """The best quote of every state, with the pending action under way, as plain lists."""
     problem = make_problem(params)
-    best = inventory.solve(problem)
-    under_way = (params.pending_action,) * params.delay
-    value, policy = best.value[(..., *under_way)], best.policy[(..., *under_way)]
+    best = solve(problem)
+    value, policy = (problem.while_pending(each, params.pending_action) for each in (best.value, best.policy))
     levels, actions = np.array(params.levels), np.array(params.actions)
     held = np.arange(-params.q_max, params.q_max + 1)
     return {
