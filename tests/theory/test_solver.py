@@ -103,11 +103,12 @@ def test_a_delay_that_makes_too_many_states_is_refused() -> None:
         solve(base_model.make_problem(BaseModelParams(delay=2)))
 
 
-def test_an_inventory_that_never_settles_is_told() -> None:
+def test_a_law_with_a_rhythm_is_found_and_one_that_does_not_settle_is_told() -> None:
     frozen = Problem(1, 0.5, 0, np.eye(2)[::-1], np.tile([0.0, 1, 0], (3, 1, 1)), np.zeros((3, 2, 1)), np.zeros(3),
                      np.zeros((3, 2)))
     step = Step(frozen, np.zeros(frozen.shape, np.int64))
     assert step.forward(np.array([[1.0, 0], [0, 0], [0, 0]])).tolist() == [[0, 1], [0, 0], [0, 0]]
+    assert stationary(frozen, 0) == pytest.approx(np.full((3, 2), 1 / 6))
     slow = exact_market.make_problem(ExactMarketParams(q_max=400))
     with pytest.raises(NumericError, match="has not settled in 30 steps"):
         stationary(slow, 0, most=30)

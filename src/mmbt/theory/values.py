@@ -18,7 +18,7 @@ from mmbt.theory.inventory import Floats, Indices, Problem, expand, scale
 __all__ = ["EQUAL", "Step", "approach", "constant_values", "evaluate", "is_small", "stationary"]
 
 EQUAL = 1e-13  # of the largest value: what is nearer is the same number, rounded in another way
-_MOST_BLOCK = 256  # rows of a dense block
+_MOST_BLOCK = 64  # rows of a dense block; larger ones would wait for BLAS threads on a busy machine
 _SWEEPS = 100
 _MOST_KEPT = 50_000_000  # numbers of the vectors that GMRES keeps
 
@@ -61,7 +61,7 @@ def constant_values(problem: Problem, pending: int = 0) -> Floats:
 
 
 def stationary(problem: Problem, policy: ArrayLike, tolerance: float = 1e-13, most: int = 1_000_000) -> Floats:
-    """How often each state is met in the long run under a policy, by repeated steps from where it stands.
+    """How often each state is met in the long run under a policy, by repeated steps from all states alike.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def stationary(problem: Problem, policy: ArrayLike, tolerance: float = 1e-13, mo
     step = Step(problem, expand(problem, policy))
     law = np.full(problem.shape, 1.0 / np.prod(problem.shape))
     for count in range(most):
-        following = step.forward(law)
+        following = 0.9 * step.forward(law) + 0.1 * law  # to stay at times changes no law, and ends every rhythm
         if count % 16 == 0 and np.abs(following - law).sum() < tolerance:
             settled: Floats = following / following.sum()
             return settled
