@@ -33,6 +33,9 @@ FORBIDDEN = {
     "strategies": {"formats", "store", "report", "synth", "cli"},
     "backtest": {"formats", "report", "synth", "testing", "cli"},
     "testing": {"cli", "report"},
+    "theory": {"formats", "store", "strategies", "backtest", "portfolio", "report", "synth", "synthetic", "testing",
+               "envs", "learn", "cli", "cysim"},
+    "envs": {"formats", "report", "synth", "testing", "theory", "learn", "cli"},
 }
 
 
