@@ -25,7 +25,7 @@ cdef extern from *:
     """
     #include <structmember.h>
 
-    typedef PyObject *(*mmbt_fastcall)(PyObject *self, PyObject *const *values, Py_ssize_t count, PyObject *names);
+    typedef PyObject *(*mmbt_fastcall)(PyObject *self, PyObject **values, Py_ssize_t count, PyObject *names);
 
     static PyMemberDef mmbt_members[3];
     static PyMethodDef mmbt_method;
@@ -79,7 +79,8 @@ cdef enum:
 
 cdef tuple NAMES = ("bid", "ask", "qty")
 cdef object ANY_QUOTE = Context.quote
-cdef bytes QUOTE_DOC = f"quote($self, /, bid=None, ask=None, qty=1, post_only=True)\n--\n\n{Context.quote.__doc__}".encode()
+cdef bytes QUOTE_DOC = (
+    f"quote($self, /, bid=None, ask=None, qty=1, post_only=True)\n--\n\n{Context.quote.__doc__}".encode())
 
 
 @cython.final
