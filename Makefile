@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 ARGS ?=
 STEPS ?= 1000000
+export MMBT_JOBS = $(JOBS)
 
 .PHONY: help demo test test-slow build lint bench docs asan debug mutants coverage fuzz soak kill packaging differential \
 	instructions determinism annotate clean
@@ -31,7 +32,7 @@ $(VENV)/installed: pyproject.toml setup.py
 	touch $@
 
 build: $(VENV)/installed ## compile what changed
-	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS)
+	$(BIN)/python setup.py --quiet build_ext --inplace
 
 demo: build ## convert the sample and backtest linear-skew on it
 	$(BIN)/mmbt convert raw-data

@@ -86,9 +86,12 @@ cdef class PythonHooks:
         cdef Venue* venue = &self.sim.venue
         cdef int64_t index
         self._open(ON_TIMER)
-        for index in range(venue.instrument_count):
-            if venue.instruments[index].traded:
-                self._on_timer(<Context>self.contexts[index])
+        if self._shown is not None:
+            self._on_timer(self._shown)
+        else:
+            for index in range(venue.instrument_count):
+                if venue.instruments[index].traded:
+                    self._on_timer(<Context>self.contexts[index])
         self._shut()
         return self.settle()
 

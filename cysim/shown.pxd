@@ -14,15 +14,15 @@ cdef class ShownContext(Context):
     cdef PyObject* _bid          # an int, owned; so below
     cdef PyObject* _ask
     cdef PyObject* _position
-    cdef int64_t _bid_ticks      # the number it is; so below
-    cdef int64_t _ask_ticks
+    cdef int64_t _bid_px         # what it shows, in price units; so below
+    cdef int64_t _ask_px
     cdef int64_t _lots
 
-cdef inline int renew(PyObject** shown, int64_t* number, int64_t value) except -1:
+cdef inline int renew(PyObject** shown, int64_t* number, int64_t value, int64_t unit) except -1:
     cdef PyObject* old = shown[0]
     cdef object new
     if value != number[0]:
-        new = value
+        new = in_ticks(value, unit)
         Py_INCREF(new)
         shown[0] = <PyObject*>new
         number[0] = value
@@ -32,8 +32,7 @@ cdef inline int renew(PyObject** shown, int64_t* number, int64_t value) except -
 # Brings what is shown up to date.
 cdef inline int show(ShownContext context) except -1:
     cdef Book* book = seen_book(context._venue, context._instrument)
-    cdef int64_t tick_units = context._instrument.tick_units
-    renew(&context._bid, &context._bid_ticks, in_ticks(book.bid_px, tick_units))
-    renew(&context._ask, &context._ask_ticks, in_ticks(book.ask_px, tick_units))
-    renew(&context._position, &context._lots, known_position(context._venue, context._instrument))
+    renew(&context._bid, &context._bid_px, book.bid_px, context._instrument.tick_units)
+    renew(&context._ask, &context._ask_px, book.ask_px, context._instrument.tick_units)
+    renew(&context._position, &context._lots, known_position(context._venue, context._instrument), 1)
     return 0

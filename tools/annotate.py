@@ -46,12 +46,13 @@ def generated_code() -> dict[Path, dict[int, str]]:
     with tempfile.TemporaryDirectory() as folder:
 
         def stop_after(extensions: Any, **options: Any) -> None:
-            cythonize(extensions, **options | {"build_dir": folder, "annotate": True, "force": True, "quiet": True})
+            cythonize(extensions, **options | {"build_dir": folder, "annotate": True, "force": True, "quiet": True,
+                                               "nthreads": 0})  # in this process, to be kept here
             raise SystemExit
 
         Cython.Build.cythonize = stop_after
         try:
-            runpy.run_path(str(ROOT / "setup.py"))
+            runpy.run_path(str(ROOT / "setup.py"), run_name="__main__")
         except SystemExit as stop:
             if stop.code:
                 raise

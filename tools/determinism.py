@@ -15,7 +15,7 @@ import sys
 from tree import ROOT, Tree
 
 # What is added to the compiler's flags, and the mode of setup.py.
-BUILDS = {"release": ("-g0", "release"), "O2": ("-O2 -g0", "release"), "O1": ("-O1 -g0", "release"),
+BUILDS = {"release": ("-g0", "release"), "O3": ("-O3 -g0", "release"), "O1": ("-O1 -g0", "release"),
           "O0": ("-O0 -g0", "release"), "debug": ("-g0", "debug")}
 HASH_SEEDS = ("0", "20220921")
 

@@ -79,7 +79,7 @@ class Tree:
 
     def build(self, jobs: int) -> None:
         """Compile what changed, and see that this copy's own machine would be imported."""
-        child = self.run("setup.py", "--quiet", "build_ext", "--inplace", "--parallel", str(jobs))
+        child = self.run("setup.py", "--quiet", "build_ext", "--inplace", MMBT_JOBS=str(jobs))
         if child.returncode:
             raise RuntimeError(f"the tree in {self.home} does not build:\n{(child.stdout + child.stderr)[-4000:]}")
         place = self.run("-c", "import cysim; print(cysim.__file__)").stdout.strip()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
+import traceback
 
 import numpy as np
 import pytest
@@ -193,3 +195,69 @@ def test_what_is_shown_cannot_be_written():
             assert isinstance(ctx, cysim.Context)
 
     run([quotes(GOOD)], (), {"on_tob": write})
+
+
+CALLS = {
+    "in order": lambda ctx: ctx.quote(50, 52),
+    "by name": lambda ctx: ctx.quote(bid=50.0, ask=52.5),
+    "the second by name": lambda ctx: ctx.quote(50.9, ask=52),
+    "a size": lambda ctx: ctx.quote(50, 52, 3),
+    "a size by name": lambda ctx: ctx.quote(bid=50, ask=52, qty=3),
+    "names in another order": lambda ctx: ctx.quote(qty=3, ask=52, bid=50.0000000001),
+    "one side": lambda ctx: ctx.quote(None, 52.9999999999),
+    "the other side": lambda ctx: ctx.quote(49.5, None, 2),
+    "nothing": lambda ctx: ctx.quote(),
+    "only a bid": lambda ctx: ctx.quote(50),
+    "only an ask": lambda ctx: ctx.quote(ask=52),
+    "may take": lambda ctx: ctx.quote(52, 53, 3, False),
+    "may take, by name": lambda ctx: ctx.quote(bid=52, ask=53, post_only=False),
+    "NumPy": lambda ctx: ctx.quote(np.float64(50.5), np.int64(52), np.int32(2)),
+    "truth": lambda ctx: ctx.quote(True, 52),
+    "too many": lambda ctx: ctx.quote(50, 52, 1, True, 5),
+    "twice": lambda ctx: ctx.quote(50, 52, bid=51),
+    "no such name": lambda ctx: ctx.quote(50, price=2),
+    "a name made anew": lambda ctx: ctx.quote(**{"".join(("b", "id")): 50, "ask": 52}),
+    "text": lambda ctx: ctx.quote("50", 52),
+    "a size of no lot": lambda ctx: ctx.quote(50, 52, 0),
+    "half a lot": lambda ctx: ctx.quote(50, 52, 0.5),
+    "a size that is too large": lambda ctx: ctx.quote(50, 52, 2**40),
+    "no price": lambda ctx: ctx.quote(50, float("nan")),
+    "beyond all prices": lambda ctx: ctx.quote(float("inf"), 52),
+    "the largest price": lambda ctx: ctx.quote(50, 2**39 - 1),
+    "too large": lambda ctx: ctx.quote(50, 2**39),
+    "beyond 64 bits": lambda ctx: ctx.quote(50, 2**64 + 52),
+    "below 64 bits": lambda ctx: ctx.quote(-(2**64), 52),
+    "kept aside": lambda ctx: getattr(ctx, "quote")(50, ask=52),  # noqa: B009
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_lone_instrument_takes_quotes_as_one_of_several_does(name):
+    """The usual calls come another way there; orders, errors and their tracebacks are the same."""
+
+    def outcome(*specs):
+        sink, raised = Rows(), []
+
+        def on_tob(ctx):
+            try:
+                assert CALLS[name](ctx["X"]) is None
+            except Exception as error:
+                frames = [(frame.name, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+                raised.append((type(error), str(error), frames))
+
+        cysim.Simulator(specs).run({"on_tob": on_tob}, feeder_of({"X": {"tob": [quotes(GOOD)], "trades": []}}), sink)
+        orders = np.frombuffer(b"".join(sink.kept["orders"]), dtype=cysim.ORDER_DTYPE)
+        return [row[:-1] for row in orders.tolist()], raised      # but for the padding
+
+    alone = outcome(SPEC)
+    assert alone == outcome(SPEC, ("Y", *SPEC[1:5], False, 0))
+    assert name == "nothing" or any(alone)
+
+
+def test_quotes_of_a_lone_instrument_are_refused_outside_hooks_and_explain_themselves():
+    kept = []
+    run([quotes(GOOD)], (), {"on_tob": kept.append})
+    with pytest.raises(RuntimeError, match="only inside a hook"):
+        kept[0].quote(50, 52)
+    assert inspect.signature(kept[0].quote) == inspect.signature(cysim.Context.quote.__get__(kept[0]))
+    assert inspect.getdoc(kept[0].quote) == inspect.getdoc(cysim.Context.quote)
