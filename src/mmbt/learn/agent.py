@@ -8,8 +8,8 @@ intervals that began in state s, with the K private states s'_k that the actions
     loss = mean over intervals of weight x mean over admissible a of (Q(s, a) - y_a)^2
 
 Quantile regression replaces the square by the pinball loss between all pairs of quantiles (Dabney et al. 2018). The
-centre is a mean reward that follows the TD error during warm-up and is frozen then (Naik et al. 2024): subtracting it
-changes no preference, since neither time nor the end of a market depends on actions. Adam's step size falls along its
+centre is a mean reward, subtracted so that values stay near 0 (Naik et al. 2024); it changes no preference, since neither
+time nor the end of a market depends on actions. Adam's step size falls along its
 schedule, the target follows the online weights, and the averaged weights, which are the result, follow slower still.
 
 The same seed gives the same bits on the same TensorFlow build, processor and number of threads (`runtime`).
@@ -18,7 +18,7 @@ The same seed gives the same bits on the same TensorFlow build, processor and nu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is loaded: no greetings on stderr
@@ -198,6 +198,10 @@ class Agent:
         """The mean reward that is subtracted."""
         return float(self._centre.numpy())
 
+    @centre.setter
+    def centre(self, value: float) -> None:
+        self._centre.assign(value)
+
     # ---- learning
 
     def update(self, batches: Batches) -> Metrics:
@@ -233,7 +237,7 @@ class Agent:
             learned = self._forward(self._perturbed(online, [step, 4]), batch.state)
             if options.backup == "taken":
                 learned = tf.reduce_sum(learned * tf.one_hot(batch.action, self.actions)[..., None], 1, keepdims=True)
-            loss = tf.reduce_mean(batch.weight * over_actions(self._loss(learned, goal)))
+            loss = tf.reduce_mean(batch.weight * self._loss(learned, goal, over_actions))
         gradient = tape.gradient(loss, online)
         error = tf.reduce_mean(goal, 2) - tf.reduce_mean(learned, 2)
         priority = over_actions(tf.abs(error))
@@ -253,13 +257,9 @@ class Agent:
             rate = tf.cast(done % options.target_period == 0, tf.float32)
         target = _follow(kept.target, online, rate)
         average = _follow(kept.average, online, tf.maximum(options.average_rate, 1 / count_done))
-        centre = kept.centre
-        if options.centering:
-            warm = tf.cast(count_done <= options.centering_share * self.total, tf.float32)
-            centre += warm * options.centering_rate * tf.reduce_mean(over_actions(error))
         found = [loss, tf.reduce_mean(priority), tf.reduce_mean(over_actions(tf.reduce_mean(learned, 2))), norm,
                  priority]
-        return _Kept(online, target, average, first, second, done, centre), found
+        return _Kept(online, target, average, first, second, done, kept.centre), found
 
     def _goal(self, online: Tensors, target: Tensors, centre: Any, batch: Batches) -> Any:
         """What Q should have been: [B, A, quantiles]."""
@@ -277,17 +277,20 @@ class Agent:
             followed += tf.where((batch.outcome == k)[..., None], value[:, k : k + 1], 0.0)
         return tf.stop_gradient(reward + followed)
 
-    def _loss(self, learned: Any, goal: Any) -> Any:
-        """Of each interval and action."""
-        if not self.options.quantiles:
-            error = (goal - learned)[..., 0]
-            if self.options.loss == "squared":
-                return tf.square(error)
-            return tf.where(tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5)
-        count = self.options.quantiles
-        share = ((tf.range(count, dtype=tf.float32) + 0.5) / count)[:, None]
-        error = goal[..., None, :] - learned[..., :, None]
-        return tf.reduce_mean(tf.maximum(share * error, (share - 1.0) * error), (2, 3))
+    def _loss(self, learned: Any, goal: Any, over_actions: Callable[[Any], Any]) -> Any:
+        """Of each interval."""
+        options, count = self.options, self.options.quantiles
+        if count:
+            share = ((tf.range(count, dtype=tf.float32) + 0.5) / count)[:, None]
+            error = goal[..., None, :] - learned[..., :, None]
+            return over_actions(tf.reduce_mean(tf.maximum(share * error, (share - 1.0) * error), (2, 3)))
+        error = (goal - learned)[..., 0]
+        if options.loss == "huber":
+            return over_actions(tf.where(tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5))
+        if options.backup == "taken":
+            return over_actions(tf.square(error))
+        shared = over_actions(error)
+        return over_actions(tf.square(error - shared[:, None])) + options.shared_weight * tf.square(shared)
 
     def _forward(self, weights: Tensors, state: Any) -> Any:
         """[batch, actions, quantiles], quantiles = 1 when only the mean is learned."""

@@ -27,7 +27,7 @@ class LearnerOptions(BaseModel):
     updates: int = Field(32, ge=1, le=256, description="gradient steps in one compiled call")
     learn_start: Count = Field(20_000, description="steps by random actions before the first gradient step")
     capacity: Count = Field(200_000, description="intervals the replay holds")
-    relabel: int = Field(1, ge=0, le=64, description="intervals from other inventories for each behaved one, at most")
+    relabel: float = Field(0.5, ge=0, lt=1, description="share of the intervals that a world gives other inventories")
 
     # Network
     layers: tuple[Width, ...] = Field((64, 64), max_length=8, description="hidden layers, widths")
@@ -42,12 +42,12 @@ class LearnerOptions(BaseModel):
     target: Literal["polyak", "periodic"] = Field("polyak", description="how the target network follows the online one")
     target_rate: float = Field(0.005, gt=0, le=1, description="of a polyak target, a gradient step")
     target_period: Count = Field(500, description="gradient steps between copies to a periodic target")
-    centering: bool = Field(True, description="subtract a mean reward, learned during warm-up, then frozen")
-    centering_rate: float = Field(0.01, gt=0, le=1, description="how fast that mean follows the TD error")
+    centering: bool = Field(True, description="subtract the mean reward earned during warm-up, frozen after it")
     centering_share: Share = Field(0.1, description="share of the gradient steps that are warm-up")
 
     # Gradient steps
     loss: Literal["squared", "huber"] = Field("squared", description="huber clips at 1: biased where rewards are skewed")
+    shared_weight: float = Field(1.0, gt=0, le=1, description="weight of the error that all actions of a state share")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
     learning_rate_end: Share = Field(0.01, description="share of it that is left at the end")
     decay: Literal["linear", "cosine", "none"] = Field("cosine", description="how the learning rate falls between")

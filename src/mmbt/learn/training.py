@@ -119,6 +119,7 @@ class Trainer:
         self.replay.commit()
         self._publish()
         self._block += 1
+        self._recentre(reward)
         loss, td, value, norm = (
             float(np.mean([column for each in metrics for column in getattr(each, name)])) if metrics else math.nan
             for name in ("loss", "td", "value", "norm"))
@@ -190,6 +191,12 @@ class Trainer:
         part = min(1.0, self._world_steps * self.world.sizes.n / span) if span else 1.0
         return options.epsilon_start + (options.epsilon_end - options.epsilon_start) * part
 
+    def _recentre(self, reward: float) -> None:
+        """A mean in which a block of warm-up weighs as much as its number: the policy gets better on the way."""
+        number = self._block - self._plan.warm_blocks
+        if self.options.centering and 0 < number <= max(1.0, self.options.centering_share * self._plan.blocks):
+            self.agent.centre += (reward - self.agent.centre) * 2 / (number + 1)
+
     def _publish(self) -> None:
         self._acting = ForwardPass(self.agent.layers("online", self._block if self.options.noisy else None))
 
@@ -228,10 +235,11 @@ class _Plan:
         self.block_steps = max(1, int(self.call_rows // wanted))
         self.calls_per_block = max(1, math.ceil(self.block_steps * wanted / self.call_rows))
         per_block = self.block_steps * markets
-        self.block_rows = per_block * (1 + (options.relabel if options.backup == "all" else 0))
+        others = math.ceil(markets * options.relabel / (1 - options.relabel)) if options.backup == "all" else 0
+        self.block_rows = self.block_steps * (markets + others)  # at most
         self.warm_blocks = math.ceil(options.learn_start / per_block)
-        blocks = math.ceil(options.steps / per_block)
-        self.calls = max(1, blocks - self.warm_blocks) * self.calls_per_block
+        self.blocks = max(1, math.ceil(options.steps / per_block) - self.warm_blocks)  # of learning
+        self.calls = self.blocks * self.calls_per_block
         self.gradient_steps = self.calls * options.updates
         if self.block_rows > options.capacity // 2:
             raise UsageError(
