@@ -151,6 +151,7 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
         "hot": ("mmbt.cli.hot:hot", "Show, fill or clear the hot store of a store."),
         "synthetic": ("mmbt.cli.synthetic:synthetic", "Price a pair through others, beside its own book."),
         "synth": ("mmbt.cli.synth:synth", "Generate raw data of a market whose truth is known."),
+        "solve": ("mmbt.cli.solve:solve", "Compute the exact answers of a model."),
         "doctor": ("mmbt.cli.doctor:doctor", "Check the installation, and say what to do."),
     },
 )

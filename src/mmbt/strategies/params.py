@@ -12,17 +12,19 @@ import tomllib
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from mmbt.errors import FileError, UsageError, did_you_mean
 from mmbt.strategies.base import LONGEST, Strategy, StrategyParams
 from mmbt.units import duration_ns
 
-__all__ = ["Depth", "Description", "Interval", "Lots", "Parameter", "PositionLimit", "Ticks", "describe", "make_params",
-           "parse_value", "summary"]
+__all__ = ["Depth", "Description", "Interval", "Lots", "Parameter", "PositionLimit", "Ticks", "describe", "fill_params",
+           "make_params", "parse_value", "summary"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 LIMIT = 2**40  # prices and quantities of orders stay below it
 _BOUNDS = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"), ("multiple_of", "a multiple of"),
@@ -159,6 +161,13 @@ def make_params(
     FileError
         When the TOML file cannot be read.
     """
+    return fill_params(f"strategy {name}", cls.Params, overrides, toml)
+
+
+def fill_params(
+    title: str, model: type[_Model], overrides: Sequence[str] | Mapping[str, Any] = (), toml: Path | None = None
+) -> _Model:
+    """As `make_params`, for any model whose fields are the parameters; `title` is what messages begin with."""
     mistakes: list[str] = []
     values = {} if toml is None else _read_toml(toml)
     texts: dict[str, str] = {}
@@ -168,17 +177,17 @@ def make_params(
         texts = _split_pairs(overrides, mistakes)
         values |= {key: parse_value(text) for key, text in texts.items()}
 
-    fields = cls.Params.model_fields
+    fields = model.model_fields
     mistakes += [f"{_plain(key)}: unknown parameter{did_you_mean(key, fields)}" for key in values if key not in fields]
     known = {key: value for key, value in values.items() if key in fields}
-    params, reasons = _attempt(cls, known)
+    params, reasons = _attempt(model, known)
     if bare := {key: texts[key].strip() for key in reasons if key in texts}:
-        params, left = _attempt(cls, known | bare)
+        params, left = _attempt(model, known | bare)
         # Where both readings fail the first one speaks: the other would talk of text that nobody meant as text.
         reasons = {key: reasons.get(key, said) for key, said in left.items()}
-    mistakes += _explain(reasons, cls, values)
+    mistakes += _explain(reasons, model, values)
     if params is None or mistakes:
-        raise UsageError(_report(name, fields, mistakes))
+        raise UsageError(_report(title, fields, mistakes))
     return params
 
 
@@ -205,10 +214,10 @@ def _split_pairs(pairs: Sequence[str], mistakes: list[str]) -> dict[str, str]:
     return texts
 
 
-def _attempt(cls: type[Strategy], values: Mapping[str, Any]) -> tuple[StrategyParams | None, dict[str, list[str]]]:
+def _attempt(model: type[_Model], values: Mapping[str, Any]) -> tuple[_Model | None, dict[str, list[str]]]:
     # A rule about several fields at once stands under an empty name.
     try:
-        return cls.Params(**values), {}
+        return model(**values), {}
     except ValidationError as error:
         reasons: dict[str, list[str]] = {}
         for item in error.errors(include_url=False):
@@ -218,13 +227,13 @@ def _attempt(cls: type[Strategy], values: Mapping[str, Any]) -> tuple[StrategyPa
         return None, reasons
 
 
-def _explain(reasons: Mapping[str, list[str]], cls: type[Strategy], values: Mapping[str, Any]) -> list[str]:
+def _explain(reasons: Mapping[str, list[str]], model: type[BaseModel], values: Mapping[str, Any]) -> list[str]:
     lines = []
     for field, said in reasons.items():
-        if field not in cls.Params.model_fields:
+        if field not in model.model_fields:
             lines += said
             continue
-        about = _parameter(field, cls.Params.model_fields[field])
+        about = _parameter(field, model.model_fields[field])
         expected = ", ".join(part for part in (about.type, about.unit, about.bounds) if part)
         given = f"{field} = {_shown(values[field])}" if field in values else field
         lines.append(f"{given}: {' or '.join(said)} (expected: {expected}; {_default(about)})")
@@ -232,7 +241,7 @@ def _explain(reasons: Mapping[str, list[str]], cls: type[Strategy], values: Mapp
 
 
 def _default(about: Parameter) -> str:
-    return "no default" if about.required else f"default {'none' if about.default is None else repr(about.default)}"
+    return "no default" if about.required else f"default {'none' if about.default is None else _shown(about.default)}"
 
 
 def _reason(message: str) -> str:
@@ -241,10 +250,10 @@ def _reason(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should be", "must be", 1)
 
 
-def _report(name: str, fields: Mapping[str, FieldInfo], mistakes: Sequence[str]) -> str:
+def _report(title: str, fields: Mapping[str, FieldInfo], mistakes: Sequence[str]) -> str:
     count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     known = ", ".join(fields) or "none"
-    return "\n".join([f"strategy {name}: {count} in the parameters", *(f"  {line}" for line in mistakes),
+    return "\n".join([f"{title}: {count} in the parameters", *(f"  {line}" for line in mistakes),
                       f"  its parameters are: {known}"])
 
 
