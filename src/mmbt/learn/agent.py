@@ -118,7 +118,7 @@ def build_network(inputs: int, actions: int, options: LearnerOptions) -> keras.M
     if options.dueling:
         value = keras.layers.Reshape((1, quantiles), name="per_state")(dense(quantiles, "value")(hidden))
         advantage = value + advantage - keras.ops.mean(advantage, axis=1, keepdims=True)
-    outputs = advantage if options.quantiles else keras.layers.Reshape((actions,), name="mean")(advantage)
+    outputs = advantage if options.quantiles else keras.layers.Reshape((actions,), name="q_values")(advantage)
     return keras.Model(state, outputs, name="q_network")
 
 
@@ -132,9 +132,9 @@ def plain_layers(weights: list[Floats], actions: int, options: LearnerOptions) -
     def mean(array: Floats, count: int) -> NDArray[np.float64]:
         return array.astype(np.float64).reshape(-1, count, quantiles).mean(axis=2)
 
-    kernel, bias = (mean(array, actions) for array in weights[heads : heads + 2])
+    kernel, bias = (mean(array, actions) for array in weights[-2:])
     if options.dueling:
-        value, value_bias = (mean(array, 1) for array in weights[heads + 2 : heads + 4])
+        value, value_bias = (mean(array, 1) for array in weights[heads : heads + 2])  # Keras puts this head first
         kernel = kernel - kernel.mean(axis=1, keepdims=True) + value
         bias = bias - bias.mean(axis=1, keepdims=True) + value_bias
     return [*weights[:heads], kernel.astype(np.float32), bias[0].astype(np.float32)]
@@ -177,16 +177,23 @@ class Agent:
     def layers(self, which: str = "average", draw: int | None = None) -> list[Floats]:
         """Kernels and biases for `ForwardPass`; with noisy layers, `draw` is the noise to act with, None for none."""
         weights = self.weights(which)
-        if draw is not None and self._sigmas:
-            weights = [tensor.numpy() for tensor in self._perturbed([tf.constant(w) for w in weights], [draw, 1])]
-        return plain_layers(weights[: len(weights) - self._sigmas], self.actions, self.options)
+        if draw is None:
+            weights = weights[: len(weights) - self._sigmas]
+        else:
+            weights = [np.asarray(tensor) for tensor in self._perturbed(weights, [draw, 1])]
+        return plain_layers(weights, self.actions, self.options)
 
     def q_values(self, state: Floats, which: str = "average") -> Floats:
         """Q-values [batch, actions] by Keras itself; `ForwardPass` is what acts."""
-        weights = self.weights(which)
-        outputs = self.network.stateless_call(weights[: len(weights) - self._sigmas], [], tf.constant(state))[0]
+        outputs = self.model(which)(tf.constant(state))
         values: Floats = (tf.reduce_mean(outputs, 2) if self.options.quantiles else outputs).numpy()
         return values
+
+    def model(self, which: str = "average") -> keras.Model:
+        """The Keras model itself, with these weights; without noise."""
+        weights = self.weights(which)
+        self.network.set_weights(weights[: len(weights) - self._sigmas])
+        return self.network
 
     @property
     def gradient_steps(self) -> int:

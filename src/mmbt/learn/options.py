@@ -21,8 +21,8 @@ class LearnerOptions(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, sampling and exploration")
 
     # How much
-    steps: Count = Field(3_000_000, description="steps of all markets together before learning ends")
-    ratio: float = Field(1.0, ge=0.001, le=1024, description="intervals learned per step, at least")
+    steps: Count = Field(2_000_000, description="steps of all markets together before learning ends")
+    ratio: float = Field(4.0, ge=0.001, le=1024, description="intervals learned per step, at least")
     batch: int = Field(256, ge=1, le=65536, description="intervals in a gradient step")
     updates: int = Field(32, ge=1, le=256, description="gradient steps in one compiled call")
     learn_start: Count = Field(20_000, description="steps by random actions before the first gradient step")
@@ -47,15 +47,15 @@ class LearnerOptions(BaseModel):
 
     # Gradient steps
     loss: Literal["squared", "huber"] = Field("squared", description="huber clips at 1: biased where rewards are skewed")
-    shared_weight: float = Field(1.0, gt=0, le=1, description="weight of the error that all actions of a state share")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam, at the start")
+    shared_weight: float = Field(0.1, gt=0, le=1, description="weight of the error that all actions of a state share")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="of Adam, at the start")
     learning_rate_end: Share = Field(0.01, description="share of it that is left at the end")
     decay: Literal["linear", "cosine", "none"] = Field("cosine", description="how the learning rate falls between")
     clip_norm: float = Field(10.0, ge=0, allow_inf_nan=False, description="largest norm of a gradient; 0 for no limit")
     average_rate: float = Field(0.001, gt=0, le=1, description="how fast the averaged weights, the result, follow")
 
     # Exploration
-    epsilon_start: Share = Field(1.0, description="share of random actions at the first gradient step")
+    epsilon_start: Share = Field(0.2, description="share of random actions at the first gradient step")
     epsilon_end: Share = Field(0.1, description="share of them when the schedule ends")
     epsilon_share: Share = Field(0.2, description="share of the steps over which it falls")
 
