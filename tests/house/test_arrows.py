@@ -33,6 +33,8 @@ FORBIDDEN = {
     "strategies": {"formats", "store", "report", "synth", "cli"},
     "backtest": {"formats", "report", "synth", "testing", "cli"},
     "testing": {"cli", "report"},
+    "learn": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "theory", "exact_models",
+              "cli"},
 }
 
 

@@ -211,7 +211,8 @@ def test_noise_is_drawn_anew_for_acting_and_never_for_the_result() -> None:
     learner = agent(noisy=True)
     plain, first, second = learner.layers("online"), learner.layers("online", 1), learner.layers("online", 2)
     assert (plain[0] == first[0]).all()
-    assert (plain[-2] != first[-2]).any() and (first[-2] != second[-2]).any()
+    assert (plain[-2] != first[-2]).any()
+    assert (first[-2] != second[-2]).any()
     assert first[-2].tobytes() == learner.layers("online", 1)[-2].tobytes()
     assert len(learner.weights()) == 6  # kernel and bias of two layers, and sigmas of the last
 

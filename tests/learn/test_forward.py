@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mmbt.learn._forward import ForwardPass
 def network(*widths: int, seed: int = 0) -> list[np.ndarray]:
     draw = np.random.default_rng(seed)
     layers: list[np.ndarray] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in pairwise(widths):
         layers += [draw.standard_normal((inputs, outputs)).astype(np.float32) / np.float32(np.sqrt(inputs)),
                    draw.standard_normal(outputs).astype(np.float32)]
     return layers

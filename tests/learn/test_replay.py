@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -93,13 +95,14 @@ def test_the_action_taken_alone() -> None:
     assert (out["reward"][:, 0] == block.reward[rows, block.action[:20]]).all()
     assert (out["next_state"][:, 0, M:] == block.next_private[rows, outcome]).all()
     assert (out["next_mask"][:, 0] == block.next_admissible[rows, outcome]).all()
-    assert (out["mask"] == 1).all() and (out["outcome"] == 0).all()
+    assert (out["mask"] == 1).all()
+    assert (out["outcome"] == 0).all()
 
 
 def path(length: int, seed: int, cut: tuple[int, ...] = ()) -> list[Intervals]:
     """Intervals of one market that follow on one another, but for those after which it was cut off."""
     steps = [intervals(1, seed + step) for step in range(length)]
-    for number, (one, after) in enumerate(zip(steps, steps[1:], strict=False)):
+    for number, (one, after) in enumerate(pairwise(steps)):
         if number not in cut:
             after.market[0] = one.next_market[0]
             after.private[0] = one.next_private[0, one.outcome[0, one.action[0]]]
@@ -219,9 +222,9 @@ def test_what_does_not_fit_is_refused() -> None:
     block.outcome[3, 2] = K
     with pytest.raises(ValueError, match="outcome"):
         replay.push(block, 10)
+    bad = intervals(10, 1)
+    bad.reward = bad.reward[:, :-1]
     with pytest.raises(ValueError, match="reward"):
-        bad = intervals(10, 1)
-        bad.reward = bad.reward[:, :-1]
         replay.push(bad, 10)
     with pytest.raises(ValueError, match="action"):
         replay.push(intervals(10, 1, behaved=9), 10)

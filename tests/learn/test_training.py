@@ -10,16 +10,16 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
-from mmbt.envs.exact_market import ExactMarketWorld  # noqa: E402
-from mmbt.errors import UsageError  # noqa: E402
-from mmbt.exact_models import ExactMarketParams  # noqa: E402
-from mmbt.learn._forward import ForwardPass  # noqa: E402
-from mmbt.learn.options import LearnerOptions  # noqa: E402
-from mmbt.learn.training import Barrier, DivergedError, Trainer  # noqa: E402
-from mmbt.theory.exact_market import ExactMarket  # noqa: E402
+from mmbt.envs.exact_market import ExactMarketWorld
+from mmbt.errors import UsageError
+from mmbt.exact_models import ExactMarketParams
+from mmbt.learn._forward import ForwardPass
+from mmbt.learn.options import LearnerOptions
+from mmbt.learn.training import Barrier, DivergedError, Trainer
+from mmbt.theory.exact_market import ExactMarket
 
-SMALL: dict[str, Any] = {"steps": 1000, "learn_start": 150, "capacity": 2000, "batch": 32, "updates": 4, "layers": (16,),
-                         "seed": 3}
+SMALL: dict[str, Any] = {
+    "steps": 1000, "learn_start": 150, "capacity": 2000, "batch": 32, "updates": 4, "layers": (16,), "seed": 3}
 
 
 def trainer(overlap: bool = True, n: int = 16, delay: int = 0, **options: Any) -> Trainer:
@@ -73,7 +73,8 @@ def test_epsilon_falls_and_warm_up_is_random() -> None:
     assert told[0] == (0, 1.0)
     falling = [epsilon for steps, epsilon in told if steps]
     assert falling == sorted(falling, reverse=True)
-    assert falling[0] < 0.8 and falling[-1] == pytest.approx(0.2)
+    assert falling[0] < 0.8
+    assert falling[-1] == pytest.approx(0.2)
 
 
 def test_the_centre_is_frozen_after_warm_up() -> None:
@@ -93,8 +94,7 @@ def test_a_loss_that_is_no_number_stops_with_its_batch() -> None:
         state["replay.reward"][:] = np.inf
         learner.restore(state)
         with pytest.raises(DivergedError, match="not a number after") as caught:
-            for _ in range(3):
-                learner.advance()
+            learner.advance()
     assert np.isinf(caught.value.batches.reward).any()
 
 
@@ -104,8 +104,9 @@ def test_a_block_that_would_fill_the_replay_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"n_step": 2}, "n_step"), ({"capacity": 10, "learn_start": 20}, "capacity"), ({"quantiles": 3, "loss": "huber"}, "loss"),
-    ({"unknown": 1}, "unknown"), ({"learning_rate": -1.0}, "learning_rate"),
+    ({"n_step": 2}, "n_step"), ({"capacity": 10, "learn_start": 20}, "capacity"),
+    ({"quantiles": 3, "loss": "huber"}, "loss"), ({"unknown": 1}, "unknown"),
+    ({"learning_rate": -1.0}, "learning_rate"),
 ])
 def test_options_that_contradict_one_another_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

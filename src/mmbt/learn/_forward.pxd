@@ -6,8 +6,8 @@ cdef enum:
 
 cdef extern from * nogil:
     """
-    /* y[j] = b[j] + sum over i of x[i] W[i][j], in the order of i for every j, whatever the width of the registers: with
-       contraction off all of them give the same bits. Tiles of outputs stay in registers. */
+    /* y[j] = b[j] + sum over i of x[i] W[i][j], in the order of i for every j, whatever the width of the registers:
+       with contraction off all of them give the same bits. Tiles of outputs stay in registers. */
     #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__gnu_linux__)
     #define MMBT_CLONES __attribute__((target_clones("avx2", "default")))
     #else

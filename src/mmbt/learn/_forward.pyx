@@ -1,7 +1,8 @@
 """The Q-network's forward pass in plain C: no TensorFlow, no GIL, the same bits on every machine.
 
-A network is kernels [inputs][outputs] and biases of layers in turn, ReLU between them. The inner loop runs over outputs,
-which are padded to whole registers, so that it vectorises without reordering any sum.
+A network is kernels [inputs][outputs] and biases of layers in turn, ReLU between them. The inner loop runs over
+outputs, which are padded to whole registers, so that it vectorises without reordering any sum. An object holds its own
+scratch: one thread at a time.
 """
 
 import numpy as np

@@ -11,8 +11,8 @@ a block may be pushed by one thread while another samples, and what is sampled d
 Sampling is a function of (seed, number of the update, place in it). With priorities, place i of n looks for the mass
 (i + u) / n of the tree, in which a leaf is priority ** alpha, and a new row has the highest priority met so far.
 
-A path of n steps runs along rows of one market, for as long as the state that a row's action led to is, bit for bit, the
-state the next row began in: it ends where a market ended or was cut off, and where nothing newer is known.
+A path of n steps runs along rows of one market, for as long as the state that a row's action led to is, bit for bit,
+the state the next row began in: it ends where a market ended or was cut off, and where nothing newer is known.
 """
 
 import numpy as np
@@ -325,9 +325,9 @@ cdef class Replay:
 
     # The rewards of at most n_step rows; the row that the path ends with.
     cdef int64_t _walk(self, int64_t at, float* reward, float* mass, float* discount) noexcept nogil:
-        cdef int step
+        cdef int _step
         reward[0], mass[0], discount[0] = self.reward[at, self.action[at]], 1.0, self.discount[at]
-        for step in range(1, self.n_step):
+        for _step in range(1, self.n_step):
             if self.follows[at] < 0:
                 break
             at = self.follows[at] % self.capacity

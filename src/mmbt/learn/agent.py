@@ -5,12 +5,16 @@ intervals that began in state s, with the K private states s'_k that the actions
 
     v_k = Q_target(s'_k, argmax over admissible a of Q_online(s'_k, a))      double; else both by Q_target
     y_a = reward_a - centre + discount v_outcome(a)                          for every action, or the one taken
-    loss = mean over intervals of weight x mean over admissible a of (Q(s, a) - y_a)^2
+    e_a = y_a - Q(s, a),  e = mean of e_a over admissible a
+    loss = mean over intervals of weight x (mean over admissible a of (e_a - e)^2 + shared_weight e^2)
+
+What the market does to the inventory moves all e_a alike: nearly all of the noise is in e, none of the choice between
+actions is. With a weight of 1 the loss is the plain mean of e_a^2; both have their minimum at the same Q.
 
 Quantile regression replaces the square by the pinball loss between all pairs of quantiles (Dabney et al. 2018). The
-centre is a mean reward, subtracted so that values stay near 0 (Naik et al. 2024); it changes no preference, since neither
-time nor the end of a market depends on actions. Adam's step size falls along its
-schedule, the target follows the online weights, and the averaged weights, which are the result, follow slower still.
+centre is a mean reward, subtracted so that values stay near 0 (Naik et al. 2024); it changes no preference, since
+neither time nor the end of a market depends on actions. Adam's step size falls along its schedule, the target follows
+the online weights, and the averaged weights, which are the result, follow slower still.
 
 The same seed gives the same bits on the same TensorFlow build, processor and number of threads (`runtime`).
 """
@@ -130,7 +134,8 @@ def plain_layers(weights: list[Floats], actions: int, options: LearnerOptions) -
     quantiles, heads = max(1, options.quantiles), 2 * len(options.layers)
 
     def mean(array: Floats, count: int) -> NDArray[np.float64]:
-        return array.astype(np.float64).reshape(-1, count, quantiles).mean(axis=2)
+        averaged: NDArray[np.float64] = array.astype(np.float64).reshape(-1, count, quantiles).mean(axis=2)
+        return averaged
 
     kernel, bias = (mean(array, actions) for array in weights[-2:])
     if options.dueling:

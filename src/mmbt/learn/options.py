@@ -46,8 +46,8 @@ class LearnerOptions(BaseModel):
     centering_share: Share = Field(0.1, description="share of the gradient steps that are warm-up")
 
     # Gradient steps
-    loss: Literal["squared", "huber"] = Field("squared", description="huber clips at 1: biased where rewards are skewed")
-    shared_weight: float = Field(0.1, gt=0, le=1, description="weight of the error that all actions of a state share")
+    loss: Literal["squared", "huber"] = Field("squared", description="huber clips at 1: wrong where rewards are skewed")
+    shared_weight: float = Field(0.1, gt=0, le=1, description="weight of the error that all actions share")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="of Adam, at the start")
     learning_rate_end: Share = Field(0.01, description="share of it that is left at the end")
     decay: Literal["linear", "cosine", "none"] = Field("cosine", description="how the learning rate falls between")

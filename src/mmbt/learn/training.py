@@ -4,8 +4,8 @@
     learn      from what was there up to block n, one or more compiled calls, in the calling thread
     barrier    both are done: the rows of block n + 1 may be sampled, the weights after block n act next
 
-Neither sees what the other does before the barrier, so a result does not depend on timing or on whether the two overlap,
-and a `state` taken at a barrier goes on bit for bit. The first blocks, `learn_start` steps, are random actions.
+Neither sees what the other does before the barrier, so a result does not depend on timing or on whether the two
+overlap, and a `state` taken at a barrier goes on bit for bit. The first `learn_start` steps are random actions.
 """
 
 from __future__ import annotations
@@ -243,8 +243,8 @@ class _Plan:
         self.gradient_steps = self.calls * options.updates
         if self.block_rows > options.capacity // 2:
             raise UsageError(
-                f"capacity: a block stores {self.block_rows:,} intervals, more than half of {options.capacity:,}: raise "
-                "capacity or ratio, or lower batch, updates, relabel or the number of markets")
+                f"capacity: a block stores {self.block_rows:,} intervals, more than half of {options.capacity:,}: "
+                "raise capacity or ratio, or lower batch, updates, relabel or the number of markets")
 
 
 def _batch_arrays(world: World, options: LearnerOptions) -> tuple[Arrays, NDArray[np.int64]]:
