@@ -36,6 +36,8 @@ FORBIDDEN = {
     "theory": {"formats", "store", "strategies", "backtest", "portfolio", "report", "synth", "synthetic", "testing",
                "envs", "learn", "cli", "cysim"},
     "envs": {"formats", "report", "synth", "testing", "theory", "learn", "cli"},
+    "learn": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "theory", "exact_models",
+              "cli"},
 }
 
 
