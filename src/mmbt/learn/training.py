@@ -117,8 +117,8 @@ class Trainer:
             metrics, learn_seconds = self._learn() if learning else ([], 0.0)
             epsilon, reward, collect_seconds = self._collect(steps)
         self.replay.commit()
-        self._publish()
         self._block += 1
+        self._publish()
         self._recentre(reward)
         loss, td, value, norm = (
             float(np.mean([column for each in metrics for column in getattr(each, name)])) if metrics else math.nan
