@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "prepared", "quotes", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle", "hot", "hot-idle",
-    "csv", "startup", "steps",
+    "idle", "prepared", "quotes", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle",
+    "hot", "hot-idle", "csv", "startup", "steps",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
