@@ -18,8 +18,8 @@ FLOORS = {
     "types": 0, "synthetic": PART, "comparison": 2,
     "venue": 2, "accounts": 3, "sight": 3, "arrivals": 3, "desk": 3, "told": 3, "native": 4, "quoter": 5, "context": 5,
     "shown": 6, "state": 5, "feed": 6, "observe": 6, "columns": 6, "copies": 6, "fetch": 6, "parts": 7, "replay": 7,
-    "windows": 7, "leap": 8, "events": 8, "loop": 9, "decisions": 10, "hooks": 10, "answers": 10, "fleet": 11,
-    "simulator": 11, "vector": 12, "__init__": 13,
+    "windows": 7, "leap": 8, "events": 8, "loop": 9, "decisions": 10, "hooks": 10, "answers": 10, "instants": 5,
+    "observation": 11, "grid": 11, "fleet": 12, "simulator": 11, "vector": 13, "__init__": 14,
 }
 
 # Rooms of mmbt that a room never reaches, and whether it may know the machine.

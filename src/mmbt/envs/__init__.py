@@ -1,0 +1,1 @@
+"""Worlds to learn in; `mmbt.envs.world` is the interface they share."""
