@@ -165,6 +165,8 @@ cdef inline void branch_one(Fleet* fleet, int64_t index, int64_t lane) noexcept 
         states = states_of(fleet, index)
         fleet.call.row[index] = -1
     for action in range(fleet.action_count):
+        if observes:
+            fleet.call.outcome[first + action] = 0
         if not admissible[action]:
             continue
         if not copy_simulation(branch, &fleet.sims[index]):
@@ -178,7 +180,8 @@ cdef inline void branch_one(Fleet* fleet, int64_t index, int64_t lane) noexcept 
         if observes:
             state = file_branch(fleet, index, branch, &result, lane, &states)
             admissible[action] = state >= 0
-            fleet.call.outcome[first + action] = <uint8_t>state if state >= 0 else 0
+            if state >= 0:
+                fleet.call.outcome[first + action] = <uint8_t>state
     if observes:
         if states.count == 0:
             note_end(&states, &fleet.eye, fleet.action_count)

@@ -1,4 +1,4 @@
-"""What the market shows at each timer of a run, noted natively: what many simulators of that market may then look up."""
+"""What the market shows at each timer of a run, noted natively, for many simulators of that market to look up."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize

@@ -58,7 +58,7 @@ cdef inline void mask(
                 admissible[action] = False
                 break
 
-# The place of a state, noted when it is new; -1 when there is no room. `admissible` of a new one is still to be written.
+# The place of a state, noted when it is new; -1 when there is no room. What is admissible in it is still to be written.
 cdef inline int64_t note_state(States* states, const Eye* eye, const float* private, bint* is_new) noexcept nogil:
     cdef size_t size = <size_t>eye.count * sizeof(float)
     cdef int64_t place

@@ -16,4 +16,6 @@ EQUITY_DTYPE = [
     ("ts", "<i8"), ("position", "<i8"), ("mid2", "<i8"), ("cash_low", "<u8"), ("cash_high", "<i8"), ("fees_low", "<u8"),
     ("fees_high", "<i8"), ("pnl_low", "<u8"), ("pnl_high", "<i8"), ("instrument", "<i4"), ("_padding", "<i4"),
 ]
-INSTANT_DTYPE = [("ts", "<i8"), ("valid", "<i8"), ("mid", "<f8"), ("reference_spread", "<f8"), ("features", "<f8", (17,))]
+INSTANT_DTYPE = [
+    ("ts", "<i8"), ("valid", "<i8"), ("mid", "<f8"), ("reference_spread", "<f8"), ("features", "<f8", (17,)),
+]

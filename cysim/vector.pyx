@@ -1,7 +1,7 @@
 """Many simulators at once over the same columns: what a learner trains on.
 
-All simulators of a market share its rows; each has its own orders, position, money, latency bus and place in the rows. A
-step gives every simulator an action and runs it to its next decision, all of them in one native call. The simulators
+All simulators of a market share its rows; each has its own orders, position, money, latency bus and place in the rows.
+A step gives every simulator an action and runs it to its next decision, all of them in one native call. The simulators
 are those of `Simulator`, run by the same native loop: what an action leads to here, it leads to there.
 """
 
@@ -294,8 +294,9 @@ cdef class VectorEngine:
                     raise ValueError(
                         f"action {actions[index]} of simulator {index} is not 0 to {self.action_count - 1}")
             self._fleet.call.chosen = &actions[0]
-            self._write_to(&pnl[0], &held[0], &ts[0], &position[0], &done[0],
-                           &inventory[0] if inventory is not None else NULL, &closing[0] if closing is not None else NULL)
+            self._write_to(
+                &pnl[0], &held[0], &ts[0], &position[0], &done[0], &inventory[0] if inventory is not None else NULL,
+                &closing[0] if closing is not None else NULL)
             with nogil:
                 share(self._crew, step_some, &self._fleet, self.count, STEPS)
             self._check()
@@ -333,25 +334,15 @@ cdef class VectorEngine:
         OverflowError
             When some action would lead money out of its 128 bits.
         """
-        for rows, columns in (
-                (pnl.shape[0], pnl.shape[1]), (held.shape[0], held.shape[1]), (ts.shape[0], ts.shape[1]),
-                (position.shape[0], position.shape[1]), (done.shape[0], done.shape[1]),
-                (admissible.shape[0], admissible.shape[1]),
-                *[column.shape[:2] for column in (<object>inventory, <object>closing, <object>outcome)
-                  if column is not None]):
-            if rows != self.count or columns != self.action_count:
-                raise ValueError(f"every array must have the shape ({self.count}, {self.action_count})")
+        check_shapes([<object>pnl, <object>held, <object>ts, <object>position, <object>done, <object>admissible,
+                      <object>inventory, <object>closing, <object>outcome], (self.count, self.action_count))
         if private is not None:
-            if row is None or outcome is None or next_admissible is None:
-                raise ValueError("private needs row, outcome and next_admissible")
             self._expect_tapes()
-            if row.shape[0] != self.count or private.shape[0] != self.count \
-                    or private.shape[2] != self._fleet.eye.count or not 1 <= private.shape[1] <= 256 \
-                    or next_admissible.shape[0] != self.count or next_admissible.shape[1] != private.shape[1] \
-                    or next_admissible.shape[2] != self.action_count:
-                raise ValueError(
-                    f"row, private and next_admissible must have the shapes ({self.count},), ({self.count}, 1 to 256, "
-                    f"{self._fleet.eye.count}) and ({self.count}, 1 to 256, {self.action_count})")
+            if row is None or outcome is None or next_admissible is None or not 1 <= private.shape[1] <= 256:
+                raise ValueError("private needs row, outcome and next_admissible, and room for 1 to 256 states")
+            check_shapes([<object>row], (self.count,))
+            check_shapes([<object>private], (self.count, private.shape[1], self._fleet.eye.count))
+            check_shapes([<object>next_admissible], (self.count, private.shape[1], self.action_count))
         self._begin_call()
         try:
             self._write_to(&pnl[0, 0], &held[0, 0], &ts[0, 0], &position[0, 0], &done[0, 0],
@@ -389,11 +380,9 @@ cdef class VectorEngine:
             For an array of the wrong shape.
         """
         self._expect_tapes()
-        if row.shape[0] != self.count or private.shape[0] != self.count or private.shape[1] != self._fleet.eye.count \
-                or admissible.shape[0] != self.count or admissible.shape[1] != self.action_count:
-            raise ValueError(
-                f"row, private and admissible must have the shapes ({self.count},), ({self.count}, "
-                f"{self._fleet.eye.count}) and ({self.count}, {self.action_count})")
+        check_shapes([<object>row], (self.count,))
+        check_shapes([<object>private], (self.count, self._fleet.eye.count))
+        check_shapes([<object>admissible], (self.count, self.action_count))
         self._begin_call()
         try:
             self._fleet.call.row = &row[0]
@@ -452,3 +441,10 @@ cdef class VectorEngine:
         if status != OK:
             raise_failure(status, NULL, f"simulator {broken}", self._fleet.sims[broken].venue.now)
         return 0
+
+
+cdef int check_shapes(list arrays, tuple shape) except -1:
+    for array in arrays:
+        if array is not None and tuple(array.shape[:array.ndim]) != shape:
+            raise ValueError(f"every array must have the shape {shape}, not {tuple(array.shape[:array.ndim])}")
+    return 0

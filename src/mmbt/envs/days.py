@@ -1,18 +1,19 @@
 """Days made ready to learn on: rows in memory, what the market shows at each timer, and where each day ends.
 
-A stretch is a session, or the part of it that falls on one UTC date. It begins flat and ends with liquidation. Timers of
-the silence before a session's end belong to none.
+A stretch is a session, or the part of it that falls on one UTC date. It begins flat and ends with liquidation. Timers
+of the silence before a session's end belong to none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbt.backtest import BacktestConfig, PreparedMarket, streamed_names
+from mmbt.backtest import BacktestConfig, PreparedMarket, chosen_instruments
 from mmbt.envs.features import Tape, note_instants
 from mmbt.market import MarketData
 
@@ -31,6 +32,9 @@ class Day:
     end_ts: NDArray[np.int64]  # [T] no decision of the timer's stretch is made at or after it; 0: it belongs to none
     starts: NDArray[np.int64]  # timers where a window may begin: valid, and not the last of their stretch
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # nothing of it changes, and gymnasium copies what its environments are made of
+
 
 def prepare_day(market: MarketData, config: BacktestConfig, interval_ns: int) -> Day:
     """Read a market into memory and note its timers.
@@ -43,7 +47,7 @@ def prepare_day(market: MarketData, config: BacktestConfig, interval_ns: int) ->
         For impossible rows.
     """
     if not isinstance(market, PreparedMarket):
-        market = PreparedMarket(market, streamed_names(market.instruments, config))
+        market = PreparedMarket(market, [i.name for i in chosen_instruments(market, config)])
     tape = note_instants(market, config, interval_ns)
     kept = ~_silent(market, config, tape.ts)
     begins = np.flatnonzero((np.diff(tape.ts) != interval_ns) | (np.diff(tape.ts // _DATE_NS) != 0)) + 1

@@ -1,12 +1,12 @@
 """Recorded days as a `World`: n simulators of the vector engine in random windows of the days.
 
-A decision falls on the timers of a backtest; timers without a valid book decide nothing, and the interval goes on to the
-next that has one. A window that has had its decisions is cut off there (its next state is bootstrapped), the end of a
+A decision falls on the timers of a backtest; timers without a valid book decide nothing, and the interval goes on to
+the next that has one. A window that has had its decisions is cut off there (its next state is bootstrapped), the end of a
 day closes the position at the opposite touch and is final.
 
-With `backup="all"` an interval is tried with every action from copies of each simulator, and relabelled rows do the same
-from other positions at the same instants: a simulator put down there with so many lots, without orders, as a backtest
-begins. With a delay of D decisions what is chosen now is done D decisions later: all actions share the interval, and
+With `backup="all"` an interval is tried with every action from copies of each simulator, and relabelled rows do the
+same from other positions at the same instants: a simulator put down there with so many lots, without orders, as a
+backtest begins. With a delay of D decisions what is chosen now is done D decisions later: all actions share the interval, and
 lead to states that differ by what is under way.
 """
 
@@ -140,13 +140,13 @@ class MarketWorld:
         Raises
         ------
         ValueError
-            When an action is not admissible; then nothing has changed.
+            When an action is none of the grid, or is not admissible while all are tried; then nothing has changed.
         """
         n, delay = self.sizes.n, self.options.delay
         chosen = np.asarray(actions).astype(np.int64)
         if chosen.shape != (n,) or chosen.min() < 0 or chosen.max() >= self.sizes.actions:
             raise ValueError(f"actions must be {n} numbers from 0 to {self.sizes.actions - 1}")
-        wrong = np.flatnonzero(~self._seen.admissible[np.arange(n), chosen])
+        wrong = np.flatnonzero(~self._seen.admissible[np.arange(n), chosen] & self._branches)
         if len(wrong):
             raise ValueError(f"action {chosen[wrong[0]]} of market {wrong[0]} is not admissible there")
         mine, behaved = self._mine, slice(0, n)

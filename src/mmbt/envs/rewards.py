@@ -1,7 +1,7 @@
 """What an interval is worth to a learner: its PnL, less what the risk that was run costs.
 
-In units of the reference spread x the smallest quote, frozen from the training days. Q is the position in such quotes, T
-the length of the interval in reference intervals, Q dM what holding the position earned while the mid moved.
+In units of the reference spread x the smallest quote, frozen from the training days. Q is the position in such quotes,
+T the length of the interval in reference intervals, Q dM what holding the position earned while the mid moved.
 
 | kind          | reward                                                            |
 |---------------|-------------------------------------------------------------------|
