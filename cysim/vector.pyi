@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import Any, final
 
 from cysim.columns import Table
+from cysim.feature_names import PRIVATE_FEATURES as PRIVATE_FEATURES
 from cysim.simulator import Simulator
 
 _Tables = Sequence[tuple[Table | Sequence[Any], Table | Sequence[Any]]]

@@ -69,7 +69,7 @@ def engine_of(market, config, interval, tape, count, threads=1, **options):
 class Seen:
     """What `observe` writes."""
 
-    def __init__(self, engine, features=len(PRIVATE)):
+    def __init__(self, engine, features=12):
         self.row = np.zeros(engine.count, np.int64)
         self.private = np.zeros((engine.count, features), np.float32)
         self.admissible = np.zeros((engine.count, len(GRID)), np.int8)

@@ -112,4 +112,5 @@ class Frozen(BaseModel):
     def inputs(self, features: NDArray[np.float64]) -> NDArray[np.float32]:
         """All features of the market as those of the network, [T, m]."""
         columns = [MARKET_FEATURES.index(name) for name in self.names]
-        return ((features[:, columns] - np.array(self.mean)) / np.array(self.scale)).astype(np.float32)
+        inputs: NDArray[np.float32] = ((features[:, columns] - self.mean) / np.array(self.scale)).astype(np.float32)
+        return inputs

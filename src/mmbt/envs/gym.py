@@ -72,7 +72,7 @@ class MarketEnv(gymnasium.Env[Inputs, np.int64]):
         return after[0], float(learned.reward[0, action]), ended, truncated, info
 
 
-class MarketVectorEnv(VectorEnv[Inputs, NDArray[np.int64], NDArray[np.float64]]):
+class MarketVectorEnv(VectorEnv[Inputs, NDArray[np.int64], NDArray[Any]]):
     """Many simulators over recorded days; those that are done begin anew in the same step.
 
     What was seen last is then `info["final_obs"]`, where `info["_final_obs"]` says so.
@@ -108,7 +108,7 @@ class MarketVectorEnv(VectorEnv[Inputs, NDArray[np.int64], NDArray[np.float64]])
 
     def step(
         self, actions: NDArray[np.int64]
-    ) -> tuple[Inputs, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    ) -> tuple[Inputs, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Do them, and see the next decisions."""
         chosen, everyone = np.asarray(actions).astype(np.int16), np.arange(self.num_envs)
         seen, learned = self._world.step(chosen)
@@ -127,7 +127,7 @@ def _joined(market: Inputs, private: Inputs) -> Inputs:
     return np.concatenate([market, private], axis=1)
 
 
-def _space(world: MarketWorld) -> gymnasium.spaces.Box:
+def _space(world: MarketWorld) -> gymnasium.spaces.Box[Any]:
     """Bounds of all inputs: those of the features, scaled, and 1 for what tells of actions under way."""
     frozen = world.frozen
     bounds = [((low - mean) / scale, (high - mean) / scale) for (low, high), mean, scale in zip(

@@ -1,13 +1,13 @@
 """Recorded days as a `World`: n simulators of the vector engine in random windows of the days.
 
 A decision falls on the timers of a backtest; timers without a valid book decide nothing, and the interval goes on to
-the next that has one. A window that has had its decisions is cut off there (its next state is bootstrapped), the end of a
-day closes the position at the opposite touch and is final.
+the next that has one. A window that has had its decisions is cut off there: its next state is bootstrapped. The end of
+a day closes the position at the opposite touch and is final.
 
 With `backup="all"` an interval is tried with every action from copies of each simulator, and relabelled rows do the
 same from other positions at the same instants: a simulator put down there with so many lots, without orders, as a
-backtest begins. With a delay of D decisions what is chosen now is done D decisions later: all actions share the interval, and
-lead to states that differ by what is under way.
+backtest begins. With a delay of D decisions what is chosen now is done D decisions later: all actions share the
+interval, and lead to states that differ by what is under way.
 """
 
 from __future__ import annotations

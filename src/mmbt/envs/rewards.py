@@ -63,13 +63,13 @@ class RewardRule(BaseModel):
         variance
             Of the mid in a reference interval, squared spreads.
         """
-        paid = (earned.pnl - earned.closing) / money
+        paid: Floats = (earned.pnl - earned.closing) / money
         omega = variance if self.omega == "variance" else 1.0
         if self.kind == "pnl_risk":
-            return paid - (self.r * np.sqrt(omega) / (lots * interval_ns)) * earned.held
+            paid -= (self.r * omega**0.5 / (lots * interval_ns)) * earned.held
         if self.kind == "quadratic":
             mean = earned.held / (lots * np.maximum(earned.duration, 1.0))
-            return paid - self.r * omega / interval_ns * mean**2 * earned.duration
+            paid -= self.r * omega / interval_ns * mean**2 * earned.duration
         if self.kind == "asym_damped":
-            return paid - self.eta / money * np.maximum(earned.inventory, 0.0)
+            paid -= self.eta / money * np.maximum(earned.inventory, 0.0)
         return paid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,6 @@ class Results:
         self.ts, self.position = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self.done = np.zeros(shape, np.int8)
 
-    def columns(self) -> tuple[NDArray[Any], ...]:
-        """As `VectorEngine.step` takes them."""
-        return self.pnl, self.held, self.ts, self.position, self.done
-
     def earned(self, began: NDArray[np.int64]) -> Earned:
         """For a reward; `began` at these times, ns."""
         return Earned(self.pnl, self.inventory, self.closing, self.held, (self.ts - began).astype(np.float64))
@@ -101,7 +97,8 @@ class Seats:
     def step(self, actions: NDArray[np.int64]) -> Results:
         """Everybody's action."""
         out = self.stepped
-        self._engine.step(actions, *out.columns(), inventory=out.inventory, closing=out.closing)
+        self._engine.step(actions, out.pnl, out.held, out.ts, out.position, out.done, inventory=out.inventory,
+                          closing=out.closing)
         return out
 
     def step_all(
@@ -112,8 +109,9 @@ class Seats:
         out = self.branched
         assert out is not None
         self._engine.step_all(
-            *out.columns(), admissible.view(np.int8), inventory=out.inventory, closing=out.closing, row=self._local,
-            private=private, outcome=outcome, next_admissible=next_admissible.view(np.int8))
+            out.pnl, out.held, out.ts, out.position, out.done, admissible.view(np.int8), inventory=out.inventory,
+            closing=out.closing, row=self._local, private=private, outcome=outcome,
+            next_admissible=next_admissible.view(np.int8))
         return out, self._in_calendar()
 
     def _in_calendar(self) -> NDArray[np.int64]:
