@@ -54,27 +54,38 @@ cdef inline int64_t known_position(const Venue* venue, int32_t instrument) noexc
         return venue.instruments[instrument].told_position
     return venue.instruments[instrument].ledger.position
 
-# Both quotes around the shifted mid, rounded passively and never through the market's other side (A6).
-cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
+# Both quotes around the shifted mid, rounded passively and never through the market's other side (A6), as they would be
+# without a position: what of an action the market alone decides.
+cdef inline Wanted priced(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
     cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
     cdef Book* book = seen_book(&sim.venue, instrument)
-    cdef int64_t n = instrument.tick_units, position = known_position(&sim.venue, rules.instrument)
+    cdef int64_t n = instrument.tick_units
     cdef double bid = <double>in_ticks(book.bid_px, n), ask = <double>in_ticks(book.ask_px, n)
     cdef double unit = 1.0 if rules.in_ticks or ask == bid else ask - bid
     cdef double centre = (bid + ask) / 2 + action.skew * unit, half_spread = action.half_spread * unit
-    cdef double lots = action.hedge * <double>(position if position > 0 else -position)
     cdef double ticks
     cdef Wanted found
     found.bid_px = 0
     found.offer_px = 0
-    if action.bid and position < rules.max_position:
+    found.hedge = 0
+    found.size = 0
+    if action.bid:
         ticks = floor(snap(centre - half_spread))
         ticks = ticks if ticks < ask - 1 else ask - 1
         found.bid_px = <int64_t>ticks * n if ticks >= 1 else 0
-    if action.offer and position > -rules.max_position:
+    if action.offer:
         ticks = ceil(snap(centre + half_spread))
         ticks = ticks if ticks > bid + 1 else bid + 1
         found.offer_px = <int64_t>ticks * n if 1 <= ticks < <double>(LIMIT // n) else 0
+    return found
+
+# The rest of it: what the position leaves of the quotes, and what is hedged.
+cdef inline Wanted limited(Wanted found, const Rules* rules, const Action* action, int64_t position) noexcept nogil:
+    cdef double lots = action.hedge * <double>(position if position > 0 else -position)
+    if position >= rules.max_position:
+        found.bid_px = 0
+    if position <= -rules.max_position:
+        found.offer_px = 0
     if found.offer_px != 0 and found.offer_px <= found.bid_px:
         found.offer_px = 0
     found.hedge = <int64_t>floor(lots + 0.5) if lots < <double>LIMIT else LIMIT - 1
@@ -82,6 +93,9 @@ cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Actio
         found.hedge = -found.hedge
     found.size = action.size if found.bid_px != 0 or found.offer_px != 0 else 0
     return found
+
+cdef inline Wanted wanted(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
+    return limited(priced(sim, rules, action), rules, action, known_position(&sim.venue, rules.instrument))
 
 cdef inline bint is_same(const Wanted* a, const Wanted* b) noexcept nogil:
     return a.bid_px == b.bid_px and a.offer_px == b.offer_px and a.hedge == b.hedge and a.size == b.size

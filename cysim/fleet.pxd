@@ -2,10 +2,12 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
 
 from cysim.copies cimport copy_simulation
 from cysim.decisions cimport (
-    BREAKS, DECIDES, Action, Outcome, Result, Rules, Wanted, decide, known_position, run_to_decision,
+    BREAKS, DECIDES, Action, Outcome, Result, Rules, decide, known_position, run_to_decision,
 )
 from cysim.fetch cimport expect, expect_landing, expect_parts
-from cysim.observation cimport Eye, States, Tape, fill_rest, mask, note_end, note_state, observe, row_at
+from cysim.observation cimport (
+    Eye, States, Tape, Wants, fill_rest, mask, note_end, note_state, observe, price_all, row_at,
+)
 from cysim.state cimport Simulation
 from cysim.types cimport OK, OUT_OF_MEMORY
 from cysim.venue cimport Instrument
@@ -43,7 +45,7 @@ cdef struct Fleet:
     Market* markets
     Simulation* sims
     Simulation* branches         # one a thread
-    Wanted* wants                # by thread and action
+    Wants* wants                 # by thread
     float* seen                  # by thread and feature
     int64_t* end_ts              # by simulator: no decision at or after it
     int64_t* places              # by simulator: its market
@@ -117,8 +119,8 @@ cdef inline void step_one(Fleet* fleet, int64_t index) noexcept nogil:
 cdef inline void mask_one(Fleet* fleet, int64_t index, int64_t lane, int8_t* admissible) noexcept nogil:
     cdef int64_t action
     if fleet.outcomes[index] == DECIDES:
-        mask(&fleet.sims[index], &fleet.rules, fleet.actions, fleet.action_count,
-             &fleet.wants[lane * fleet.action_count], admissible)
+        price_all(&fleet.sims[index], &fleet.rules, fleet.actions, fleet.action_count, &fleet.wants[lane])
+        mask(&fleet.sims[index], &fleet.rules, fleet.actions, fleet.action_count, &fleet.wants[lane], admissible)
         return
     for action in range(fleet.action_count):
         admissible[action] = False
@@ -137,8 +139,10 @@ cdef inline int64_t file_branch(
     row = row_at(tape, branch.venue.now, fleet.rows[index])
     observe(branch, &fleet.rules, &fleet.eye, tape, row, seen)
     place = note_state(states, &fleet.eye, seen, &is_new)
+    if is_new and place == 0:                      # the market shows all branches the same
+        price_all(branch, &fleet.rules, fleet.actions, fleet.action_count, &fleet.wants[lane])
     if is_new:
-        mask(branch, &fleet.rules, fleet.actions, fleet.action_count, &fleet.wants[lane * fleet.action_count],
+        mask(branch, &fleet.rules, fleet.actions, fleet.action_count, &fleet.wants[lane],
              &states.admissible[place * fleet.action_count])
     fleet.call.row[index] = row
     return place

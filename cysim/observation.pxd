@@ -1,7 +1,8 @@
 from libc.stdint cimport int8_t, int32_t, int64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from cysim.decisions cimport Action, Rules, Wanted, is_same, wanted
+from cysim.decisions cimport Action, Rules, Wanted, is_same, known_position, limited, priced
 from cysim.features cimport PRIVATE_FEATURE_COUNT, FeatureScale, read_private_features
 from cysim.sight cimport see_own
 from cysim.state cimport Simulation
@@ -19,11 +20,24 @@ cdef struct Eye:                 # which private features are seen
     int32_t chosen[PRIVATE_FEATURE_COUNT]
     int64_t count
 
+cdef struct Wants:               # room for all actions of a decision
+    Wanted* priced               # what the market makes of each
+    Wanted* distinct             # those that differ, at a position
+
 cdef struct States:              # distinct states that the actions of one decision lead to, in the caller's arrays
     float* private               # by state and feature
     int8_t* admissible           # by state and action
     int64_t room
     int64_t count
+
+cdef inline bint make_wants(Wants* wants, int64_t count) noexcept nogil:
+    wants.priced = <Wanted*>calloc(<size_t>count, sizeof(Wanted))
+    wants.distinct = <Wanted*>calloc(<size_t>count, sizeof(Wanted))
+    return wants.priced != NULL and wants.distinct != NULL
+
+cdef inline void free_wants(Wants* wants) noexcept nogil:
+    free(wants.priced)
+    free(wants.distinct)
 
 # The instant's place in the tape, likely that after `before`; -1: it is no timer of the market's.
 cdef inline int64_t row_at(const Tape* tape, int64_t ts, int64_t before) noexcept nogil:
@@ -45,18 +59,27 @@ cdef inline void observe(
     for place in range(eye.count):
         out[place] = <float>(values[eye.chosen[place]] + 0.0)    # no negative zero: equal states have equal bytes
 
-# Of actions that come to the same the first is admissible. `wants` has room for all actions.
-cdef inline void mask(
-    const Simulation* sim, const Rules* rules, const Action* actions, int64_t count, Wanted* wants, int8_t* admissible,
+# What the market makes of all actions: the same for everybody at that instant.
+cdef inline void price_all(
+    const Simulation* sim, const Rules* rules, const Action* actions, int64_t count, Wants* wants,
 ) noexcept nogil:
-    cdef int64_t action, earlier
+    cdef int64_t action
     for action in range(count):
-        wants[action] = wanted(sim, rules, &actions[action])
-        admissible[action] = True
-        for earlier in range(action):
-            if admissible[earlier] and is_same(&wants[action], &wants[earlier]):
-                admissible[action] = False
-                break
+        wants.priced[action] = priced(sim, rules, &actions[action])
+
+# Of actions that come to the same the first is admissible. They have been priced.
+cdef inline void mask(
+    const Simulation* sim, const Rules* rules, const Action* actions, int64_t count, Wants* wants, int8_t* admissible,
+) noexcept nogil:
+    cdef int64_t position = known_position(&sim.venue, rules.instrument)
+    cdef int64_t action, place, found = 0
+    for action in range(count):
+        wants.distinct[found] = limited(wants.priced[action], rules, &actions[action], position)
+        place = 0
+        while not is_same(&wants.distinct[place], &wants.distinct[found]):
+            place += 1
+        admissible[action] = place == found
+        found += place == found
 
 # The place of a state, noted when it is new; -1 when there is no room. What is admissible in it is still to be written.
 cdef inline int64_t note_state(States* states, const Eye* eye, const float* private, bint* is_new) noexcept nogil:

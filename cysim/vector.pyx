@@ -13,10 +13,11 @@ from libc.stdlib cimport calloc, free
 from cysim.columns cimport Columns
 from cysim.copies cimport copy_simulation, free_simulation, make_room
 from cysim.crew cimport Crew, dismiss, hire, share
-from cysim.decisions cimport ENDS, Action, Wanted
+from cysim.decisions cimport ENDS, Action
 from cysim.failures cimport raise_failure
 from cysim.fleet cimport Fleet, Market, branch_some, observe_some, reset_some, step_some
 from cysim.grid cimport read_actions
+from cysim.observation cimport Wants, free_wants, make_wants
 from cysim.senses cimport open_owns
 from cysim.simulator cimport Simulator
 from cysim.state cimport Simulation
@@ -101,14 +102,12 @@ cdef class VectorEngine:
                 "tapes must be one a market, with a max_position and distinct private features, inventory among "
                 f"them, out of {', '.join(known)}")
         self._kept = []
-        self.count = count
-        self.threads = threads
+        self.count, self.threads = count, threads
         self._fleet.rules.max_position = NEVER if max_position is None else max_position
         self._fleet.rules.in_ticks = unit == "tick"
-        if tapes:
-            for name in private:
-                self._fleet.eye.chosen[self._fleet.eye.count] = <int32_t>known.index(name)
-                self._fleet.eye.count += 1
+        for name in private if tapes else ():
+            self._fleet.eye.chosen[self._fleet.eye.count] = <int32_t>known.index(name)
+            self._fleet.eye.count += 1
         self._actions = read_actions(actions, size)
         self.action_count = actions.shape[0]
         self._markets = <Market*>PyMem_Calloc(1 + len(more), sizeof(Market))
@@ -165,7 +164,7 @@ cdef class VectorEngine:
         cdef Fleet* fleet = &self._fleet
         fleet.sims = <Simulation*>calloc(<size_t>self.count, sizeof(Simulation))
         fleet.branches = <Simulation*>calloc(<size_t>self.threads, sizeof(Simulation))
-        fleet.wants = <Wanted*>calloc(<size_t>(self.threads * self.action_count), sizeof(Wanted))
+        fleet.wants = <Wants*>calloc(<size_t>self.threads, sizeof(Wants))
         fleet.seen = <float*>calloc(<size_t>(self.threads * (fleet.eye.count + 1)), sizeof(float))
         fleet.end_ts = <int64_t*>PyMem_Calloc(self.count, sizeof(int64_t))
         fleet.places = <int64_t*>PyMem_Calloc(self.count, sizeof(int64_t))
@@ -178,7 +177,7 @@ cdef class VectorEngine:
                 or fleet.failures == NULL or self._crew == NULL:
             raise MemoryError("no memory, or no threads, for so many simulators")
         for index in range(self.threads):
-            if not make_room(&fleet.branches[index], template):
+            if not (make_room(&fleet.branches[index], template) and make_wants(&fleet.wants[index], self.action_count)):
                 raise MemoryError
         for index in range(self.count):
             if not make_room(&fleet.sims[index], template) or not copy_simulation(&fleet.sims[index], template):
@@ -192,9 +191,10 @@ cdef class VectorEngine:
         if self._fleet.sims != NULL:
             for index in range(self.count):
                 free_simulation(&self._fleet.sims[index])
-        if self._fleet.branches != NULL:
+        if self._fleet.branches != NULL and self._fleet.wants != NULL:
             for index in range(self.threads):
                 free_simulation(&self._fleet.branches[index])
+                free_wants(&self._fleet.wants[index])
         free(self._fleet.sims)
         free(self._fleet.branches)
         free(self._fleet.wants)
