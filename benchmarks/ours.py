@@ -17,6 +17,7 @@
 | `hot-idle`     | store  | the same without quotes                                                              |
 | `csv`          | raw    | raw files to a store                                                                 |
 | `steps`        | stream | the vector engine: steps of 1 s with random actions (benchmarks/steps.py)            |
+| `worlds`       | stream | a world of recorded days: rows with all their actions (benchmarks/worlds.py)         |
 | `startup`      | store  | from the start of the process to the first `on_tob`                                  |
 
 prints one JSON line. Orders travel without latency, fees are 0, fills follow the preset `seed`. Fills are counted and
@@ -44,7 +45,7 @@ __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
     "idle", "prepared", "quotes", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle",
-    "hot", "hot-idle", "csv", "startup", "steps",
+    "hot", "hot-idle", "csv", "startup", "steps", "worlds",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
@@ -159,9 +160,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="repeat until that much CPU time was measured")
     parser.add_argument("--store", type=Path, help="where `convert` leaves its store")
     parser.add_argument("--events", type=int, help="how many `write-raw` writes")
-    parser.add_argument("--simulators", type=int, default=128, help="of the case `steps`")
-    parser.add_argument("--threads", type=int, default=1, help="of the case `steps`")
+    parser.add_argument("--simulators", type=int, default=128, help="of the cases `steps` and `worlds`")
+    parser.add_argument("--threads", type=int, default=1, help="of the cases `steps` and `worlds`")
     parser.add_argument("--branches", action="store_true", help="`steps`: every action of every state")
+    parser.add_argument("--taken", action="store_true", help="`worlds`: the action taken only")
     options = parser.parse_args()
     match options.case:
         case "write-raw":
@@ -176,6 +178,11 @@ def main() -> None:
 
             report = measure(options.directory, options.seconds, simulators=options.simulators,
                              threads=options.threads, branches=options.branches)
+        case "worlds":
+            from benchmarks.worlds import measure as measure_worlds
+
+            report = measure_worlds(options.directory, options.seconds, simulators=options.simulators,
+                                    threads=options.threads, taken=options.taken)
         case _:
             report = _replay(options.case, options.directory, options.seconds)
     print(json.dumps({**report, "peak_rss_mb": peak_rss_mb()}))

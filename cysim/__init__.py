@@ -10,9 +10,10 @@ from cysim.delays import Latency
 from cysim.feature_names import FEATURES, MARKET_FEATURES, PRIVATE_FEATURES, Feature
 from cysim.features import FeatureState
 from cysim.hooks import HOOKS
+from cysim.instants import Instants
 from cysim.native import NativeStrategy
 from cysim.quoter import Quoter
-from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, ORDER_DTYPE
+from cysim.rows import EQUITY_DTYPE, FILL_DTYPE, INSTANT_DTYPE, ORDER_DTYPE
 from cysim.sight import Synthetic
 from cysim.simulator import Simulator
 from cysim.synthetic import SyntheticBook
@@ -25,6 +26,7 @@ __all__ = [
     "FEATURES",
     "FILL_DTYPE",
     "HOOKS",
+    "INSTANT_DTYPE",
     "MARKET_FEATURES",
     "ORDER_DTYPE",
     "PRIVATE_FEATURES",
@@ -34,6 +36,7 @@ __all__ = [
     "FeatureState",
     "Fill",
     "FillTally",
+    "Instants",
     "Latency",
     "NativeStrategy",
     "Order",

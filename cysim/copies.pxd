@@ -2,8 +2,10 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from cysim.features cimport OwnState
 from cysim.orders cimport free_pool
 from cysim.recorder cimport EquityRow, FillRow, OrderRow
+from cysim.senses cimport Senses
 from cysim.state cimport Feed, Simulation
 from cysim.stream cimport Source
 from cysim.types cimport reserve
@@ -52,6 +54,14 @@ cdef inline bint make_room(Simulation* to, const Simulation* source) noexcept no
     to.venue.recorder.equity = <EquityRow*>calloc(1, sizeof(EquityRow))
     if source.feeds != NULL:
         to.feeds = <Feed*>calloc(<size_t>source.source_count, sizeof(Feed))
+    if source.venue.senses != NULL:
+        to.venue.senses = <Senses*>calloc(1, sizeof(Senses))
+        if to.venue.senses == NULL:
+            return False
+        to.venue.senses.owns = <OwnState*>calloc(<size_t>source.venue.senses.count, sizeof(OwnState))
+        to.venue.senses.count = source.venue.senses.count
+        if to.venue.senses.owns == NULL:
+            return False
     return to.sources != NULL and to.venue.instruments != NULL and to.venue.recorder.fills != NULL \
         and to.venue.recorder.orders != NULL and to.venue.recorder.equity != NULL \
         and (source.feeds == NULL or to.feeds != NULL)
@@ -64,6 +74,7 @@ cdef inline bint copy_simulation(Simulation* to, const Simulation* source) noexc
     to.sources = kept.sources
     to.feeds = kept.feeds
     to.venue.instruments = kept.venue.instruments
+    to.venue.senses = kept.venue.senses
     to.venue.pool.orders = kept.venue.pool.orders
     to.venue.pool.capacity = kept.venue.pool.capacity
     to.venue.pool.unused = kept.venue.pool.unused
@@ -87,6 +98,8 @@ cdef inline bint copy_simulation(Simulation* to, const Simulation* source) noexc
     memcpy(to.sources, source.sources, <size_t>source.source_count * sizeof(Source))
     if source.feeds != NULL:
         memcpy(to.feeds, source.feeds, <size_t>source.source_count * sizeof(Feed))
+    if source.venue.senses != NULL:
+        memcpy(to.venue.senses.owns, source.venue.senses.owns, <size_t>source.venue.senses.count * sizeof(OwnState))
     for index in range(source.venue.instrument_count):
         if not copy_instrument(&to.venue.instruments[index], &source.venue.instruments[index]):
             return False
@@ -117,6 +130,9 @@ cdef inline void free_simulation(Simulation* sim) noexcept nogil:
             free(sim.venue.instruments[index].bid_slots.items)
             free(sim.venue.instruments[index].offer_slots.items)
     free(sim.venue.instruments)
+    if sim.venue.senses != NULL:
+        free(sim.venue.senses.owns)
+    free(sim.venue.senses)
     free(sim.sources)
     free(sim.feeds)
     free_pool(&sim.venue.pool)

@@ -19,7 +19,6 @@ cdef struct PricedPair:          # a pair that the run prices through others
 
 cdef struct Sense:               # of one instrument, as far as the strategy has seen it
     MarketFeatures market
-    OwnState own
     double values[FEATURE_COUNT]    # as last read, market first
     double* shown                # those the strategy named, where it looks at them
     const Source* quotes         # rows are taken from where the replay stands; NULL: as each becomes visible
@@ -31,7 +30,8 @@ cdef struct Sense:               # of one instrument, as far as the strategy has
     int32_t _padding
 
 cdef struct Senses:
-    Sense* items                 # by instrument
+    Sense* items                 # by instrument; NULL: nothing is kept of rows
+    OwnState* owns               # by instrument
     int64_t count
     PricedPair* pairs
     int64_t pair_count
@@ -83,7 +83,10 @@ cdef inline void leave_part(const Senses* senses, const Source* source) noexcept
 cdef inline void take_visible(
     const Senses* senses, const Source* rows, int64_t row, int64_t visible_ts,
 ) noexcept nogil:
-    cdef Sense* sense = &senses.items[rows.instrument]
+    cdef Sense* sense
+    if senses.items == NULL:
+        return
+    sense = &senses.items[rows.instrument]
     if rows.table == QUOTES:
         if senses.chosen_count > 0:
             features_on_quote(
@@ -94,10 +97,11 @@ cdef inline void take_visible(
 
 # The strategy is told of a fill of ours; the price in price units.
 cdef inline void take_fill(const Senses* senses, int32_t instrument, int side, int64_t px, int64_t qty) noexcept nogil:
-    own_fill(&senses.items[instrument].own, side, <double>px, qty)
+    own_fill(&senses.owns[instrument], side, <double>px, qty)
 
 cdef Senses* open_senses(
     list instruments, const Source* sources, int64_t source_count, bint quotes_travel, tuple features, object array,
     int64_t max_position, tuple synthetics) except? NULL
+cdef Senses* open_owns(int64_t count, int64_t max_position) except NULL
 cdef void close_senses(Senses* senses) noexcept
 cdef list hedges_of(const Senses* senses)

@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport int32_t, int64_t
 
 from cysim.checks cimport checked_qty
-from cysim.features cimport MARKET_FEATURE_COUNT, begin_features
+from cysim.features cimport MARKET_FEATURE_COUNT, OwnState, begin_features
 from cysim.stream cimport Source
 from cysim.synthetic cimport read_legs
 from cysim.types cimport PRINTS
@@ -23,13 +23,17 @@ cdef Senses* open_senses(
     int64_t max_position, tuple synthetics,
 ) except? NULL:
     cdef Senses* senses
+    cdef int64_t place
     if not features and not synthetics:
         return NULL
     senses = <Senses*>PyMem_Calloc(1, sizeof(Senses))
     if senses == NULL:
         raise MemoryError
     try:
-        open_items(senses, instruments, checked_qty(max_position, "max_position"))
+        open_items(senses, instruments)
+        take_owns(senses, len(instruments), checked_qty(max_position, "max_position"))
+        for place in range(len(instruments)):
+            senses.owns[place].position = instruments[place][6]
         choose(senses, features, array)
         open_pairs(senses, [spec[0] for spec in instruments], synthetics)
     except BaseException:
@@ -40,25 +44,47 @@ cdef Senses* open_senses(
     return senses
 
 
+# What of ours the private features need, and nothing of the market's.
+cdef Senses* open_owns(int64_t count, int64_t max_position) except NULL:
+    cdef Senses* senses = <Senses*>PyMem_Calloc(1, sizeof(Senses))
+    if senses == NULL:
+        raise MemoryError
+    try:
+        take_owns(senses, count, max_position)
+    except BaseException:
+        close_senses(senses)
+        raise
+    return senses
+
+
+cdef int take_owns(Senses* senses, int64_t count, int64_t max_position) except -1:
+    cdef int64_t place
+    senses.count = count
+    senses.owns = <OwnState*>PyMem_Calloc(count, sizeof(OwnState))
+    if senses.owns == NULL:
+        raise MemoryError
+    for place in range(count):
+        senses.owns[place].max_position = max_position
+    return 0
+
+
 cdef void close_senses(Senses* senses) noexcept:
     if senses != NULL:
         PyMem_Free(senses.items)
+        PyMem_Free(senses.owns)
         PyMem_Free(senses.pairs)
         PyMem_Free(senses)
 
 
-cdef int open_items(Senses* senses, list instruments, int64_t max_position) except -1:
+cdef int open_items(Senses* senses, list instruments) except -1:
     cdef Sense* sense
-    cdef int64_t place
-    senses.count = len(instruments)
-    senses.items = <Sense*>PyMem_Calloc(senses.count, sizeof(Sense))
+    cdef int64_t place, count = len(instruments)
+    senses.items = <Sense*>PyMem_Calloc(count, sizeof(Sense))
     if senses.items == NULL:
         raise MemoryError
-    for place in range(senses.count):
+    for place in range(count):
         sense = &senses.items[place]
         begin_features(&sense.market, instruments[place][4])
-        sense.own.max_position = max_position
-        sense.own.position = instruments[place][6]
         sense.pair = -1
     return 0
 

@@ -118,9 +118,9 @@ cdef inline void see_order(OwnState* own, const Order* order, bint travels) noex
     elif own.pending_offer_px == 0 or px < own.pending_offer_px:
         own.pending_offer_px = px
 
-cdef inline const double* see_private(const Venue* venue, int32_t instrument) noexcept nogil:
-    cdef Sense* sense = &venue.senses.items[instrument]
-    cdef OwnState* own = &sense.own
+# What of ours stands or is under way, as the strategy knows it.
+cdef inline const OwnState* see_own(const Venue* venue, int32_t instrument) noexcept nogil:
+    cdef OwnState* own = &venue.senses.owns[instrument]
     cdef const Order* order
     cdef int64_t place
     own.bid_px = own.offer_px = own.pending_bid_px = own.pending_offer_px = 0
@@ -129,6 +129,11 @@ cdef inline const double* see_private(const Venue* venue, int32_t instrument) no
         order = &venue.pool.orders[venue.pool.known[place].order]
         if order.instrument == instrument:
             see_order(own, order, venue.reports_travel)
+    return own
+
+cdef inline const double* see_private(const Venue* venue, int32_t instrument) noexcept nogil:
+    cdef Sense* sense = &venue.senses.items[instrument]
+    cdef const OwnState* own = see_own(venue, instrument)
     take_rows(venue.senses, instrument)
     advance_quotes(&sense.market.quotes, venue.now)
     read_private_features(

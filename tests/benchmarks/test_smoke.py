@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bounds, machine, ours, steps, stream, table, to_docs
+from benchmarks import bounds, machine, ours, steps, stream, table, to_docs, worlds
 from benchmarks.instructions import CASES as COUNTED
 from benchmarks.instructions import replay as replay_counted
 from benchmarks.peers import events as peer_events
@@ -53,6 +53,14 @@ def test_the_quotes_are_the_same_written_in_c_in_python_and_in_a_plain_loop(pinn
     native, python = (ours.replay(pinned.market, ours.strategy(case)) for case in ("quotes", "python-timer"))
     assert native["result_hash"] == python["result_hash"]
     assert plain.timer_loop(plain.rows(pinned)) == (native["fills"], native["position_lots"])
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_world_of_the_stream_tells_of_intervals(pinned: stream.Stream, tmp_path: Path, taken: bool) -> None:
+    stream.save(pinned, tmp_path)
+    result = worlds.measure(tmp_path, 0.0, simulators=8, threads=1, taken=taken)
+    assert result["events"] == (8 if taken else 16) * worlds.STEPS
+    assert (result["actions_a_row"] > 5) == (not taken)
 
 
 @pytest.mark.parametrize("branches", [False, True])
