@@ -1,12 +1,15 @@
 from libc.stdint cimport int32_t, int64_t
 
-from cysim.loop cimport EVENT, MAX_ROUNDS, NOTICES, TIMER, Wake, advance, apply_commands
+from cysim.fills cimport NO_QUEUE
+from cysim.leap cimport LANDED, may_leap
+from cysim.lone cimport leap_alone
+from cysim.loop cimport EVENT, MAX_ROUNDS, NOTICES, TIMER, Wake, advance, apply_commands, must_flush
 from cysim.money cimport money_of
 from cysim.native cimport ON_FILL, ON_ORDER, ON_TIMER, ON_TOB, ON_TRADE, Fill, NativeStrategy, Print, View
 from cysim.recorder cimport FillRow
 from cysim.state cimport Simulation
 from cysim.told cimport fill_told, outcome_told
-from cysim.types cimport QUOTES
+from cysim.types cimport OK, QUOTES
 
 cdef int listen_natively(Simulation* sim, NativeStrategy native, set python_hooks) except -1
 cdef int refuse_endless_rounds(NativeStrategy native, int64_t now) except -1 with gil
@@ -72,12 +75,39 @@ cdef inline int answer_timer(Simulation* sim, NativeStrategy native) except -1 n
             native.on_timer(&view)
     return 0
 
+# Whether a run is timers of a lone instrument, answered natively, and nobody is told of anything else.
+cdef inline bint has_only_timers(const Simulation* sim, NativeStrategy native) noexcept nogil:
+    return native.hooks == ON_TIMER and sim.source_count == 2 and sim.venue.rules.queue == NO_QUEUE \
+        and not sim.venue.recorder.notify_fills and not sim.venue.recorder.notify_orders \
+        and not sim.venue.reports_travel and not sim.venue.quotes_travel
+
+# The short way of such a run, from timer to timer: `advance` and its answers without what cannot be due. Where it ends
+# `advance` finds out why.
+cdef inline int answer_timers(Simulation* sim, NativeStrategy native) except -1 nogil:
+    cdef View view
+    view.venue = &sim.venue
+    view.instrument = 0
+    native.answering = ON_TIMER
+    while sim.venue.status == OK and sim.venue.bus.count == 0 and sim.until_check > 0 and not must_flush(sim):
+        if leap_alone(sim, sim.next_timer) != LANDED:
+            return 0
+        sim.venue.now = sim.next_timer
+        sim.next_timer += sim.interval
+        sim.until_check -= 1
+        sim.decisions += 1
+        native.on_timer(&view)
+        apply_commands(sim)
+    return 0
+
 # As `advance`, but wake-ups that the native strategy answers are answered here; Python's are returned (O2).
 cdef inline int advance_natively(Simulation* sim, NativeStrategy native) except -1 nogil:
     cdef Wake wake
     cdef int64_t rounds
     cdef bint told_natively = native.hooks & (ON_FILL | ON_ORDER)
+    cdef bint only_timers = has_only_timers(sim, native)
     while True:
+        if only_timers and may_leap(sim):
+            answer_timers(sim, native)
         wake = advance(sim)
         if wake == TIMER and native.hooks & ON_TIMER:
             answer_timer(sim, native)

@@ -21,6 +21,12 @@ cdef enum:
 cdef inline void take_last_quote(Book* book, Source* quotes, int64_t end) noexcept nogil:
     cdef int64_t row = end - 1
     cdef int64_t bid_px, bid_qty, ask_px, ask_qty
+    fetch(&quotes.ts[row + 2 * ROWS_AHEAD])
+    fetch(&quotes.ts[row + 2 * ROWS_AHEAD + 8])
+    fetch(&quotes.bid_px[row + 2 * ROWS_AHEAD])
+    fetch(&quotes.bid_px[row + 2 * ROWS_AHEAD + 8])
+    fetch(&quotes.ask_px[row + 2 * ROWS_AHEAD])
+    fetch(&quotes.ask_px[row + 2 * ROWS_AHEAD + 8])
     fetch(&quotes.bid_qty[row + ROWS_AHEAD])
     fetch(&quotes.bid_qty[row + ROWS_AHEAD + 8])
     fetch(&quotes.ask_qty[row + ROWS_AHEAD])
