@@ -8,7 +8,7 @@ from cysim.replay cimport NO_SOURCE, replay
 from cysim.scan cimport PRINT_ROWS, QUOTE_ROWS, loud_prints, loud_quotes, lowest_bit
 from cysim.state cimport Simulation
 from cysim.stream cimport Source
-from cysim.types cimport NEVER, OK, QUOTES
+from cysim.types cimport NEVER, OK, QUOTES, mmbt_check
 from cysim.venue cimport Instrument, Venue
 
 # Between two wake-ups most rows cannot fill us. Those are found by their prices alone and taken all at once: nothing
@@ -52,33 +52,42 @@ cdef inline int64_t rows_until(const Simulation* sim) noexcept nogil:
                 limit_ts = ts
     return limit_ts if limit_ts != NEVER else -1
 
-# The first row that might fill an order of ours, or is later than `limit_ts`. Most ways are short: the rows at hand are
-# looked at together.
-cdef inline int64_t quiet_end(
-    const Instrument* instrument, const Source* source, int table, int64_t limit_ts,
+# As `quiet_end`, from `row` on, of a long way.
+cdef inline int64_t far_quiet_end(
+    const Instrument* instrument, const Source* source, int table, int64_t row, int64_t limit_ts,
 ) noexcept nogil:
     cdef const int64_t* ts = source.ts
     cdef const int64_t* rising = source.bid_px
     cdef const int64_t* falling = source.ask_px if table == QUOTES else source.bid_px
     cdef int64_t rising_px = instrument.reach[table].rising_px
     cdef int64_t falling_px = instrument.reach[table].falling_px
-    cdef int64_t row = source.pos
-    cdef uint64_t loud
     if row == source.checked:
         return row
-    if row + QUOTE_ROWS <= source.length:
-        if table == QUOTES:
-            loud = loud_quotes(&ts[row], &rising[row], &falling[row], limit_ts, rising_px - 1, falling_px + 1)
-        else:
-            loud = loud_prints(&ts[row], &rising[row], limit_ts, rising_px - 1, falling_px + 1)
-        if loud != 0:
-            return row + lowest_bit(loud)
-        row += QUOTE_ROWS if table == QUOTES else PRINT_ROWS
     if source.blocks != NULL:
         return pass_quiet(source.blocks, ts, rising, falling, source.length, row, limit_ts, rising_px, falling_px)
     while ts[row] <= limit_ts and rising[row] < rising_px and falling[row] > falling_px:
         row += 1
     return row
+
+# The first row that might fill an order of ours, or is later than `limit_ts`. Most ways are short: the rows at hand are
+# looked at together.
+cdef inline int64_t quiet_end(
+    const Instrument* instrument, const Source* source, int table, int64_t limit_ts,
+) noexcept nogil:
+    cdef int64_t row = source.pos
+    cdef int64_t high_px = instrument.reach[table].rising_px - 1
+    cdef int64_t low_px = instrument.reach[table].falling_px + 1
+    cdef uint64_t loud
+    if row + QUOTE_ROWS > source.length:
+        return far_quiet_end(instrument, source, table, row, limit_ts)
+    mmbt_check(row < source.checked)
+    if table == QUOTES:
+        loud = loud_quotes(&source.ts[row], &source.bid_px[row], &source.ask_px[row], limit_ts, high_px, low_px)
+    else:
+        loud = loud_prints(&source.ts[row], &source.bid_px[row], limit_ts, high_px, low_px)
+    if loud == 0:
+        return far_quiet_end(instrument, source, table, row + (QUOTE_ROWS if table == QUOTES else PRINT_ROWS), limit_ts)
+    return row + lowest_bit(loud)
 
 # Finds the quiet rows of every source; returns the source of the first row that might fill us, up to `limit_ts`, or
 # NO_SOURCE. Rows that come after that one are not counted among the quiet ones.
