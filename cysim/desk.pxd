@@ -42,11 +42,13 @@ cdef inline void send(
     Venue* venue, CommandKind kind, int32_t instrument, int64_t order_id, int32_t index, int64_t px, int64_t qty,
     uint64_t slot,
 ) noexcept nogil:
-    cdef int64_t latency = delay_of(
-        &venue.cancel_delay if kind == CANCEL else &venue.place_delay, venue.now, slot)
     cdef Order* order = &venue.pool.orders[index] if index >= 0 else NULL
-    cdef bint waits = kind != PLACE and order != NULL and order.on_bus
+    cdef int64_t latency = 0
+    cdef bint waits = False
     cdef Command command
+    if venue.commands_travel:
+        latency = delay_of(&venue.cancel_delay if kind == CANCEL else &venue.place_delay, venue.now, slot)
+        waits = kind != PLACE and order != NULL and order.on_bus
     if kind == PLACE:
         order.arrival_ts = venue.now + latency
         order.on_bus = latency > 0

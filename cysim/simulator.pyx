@@ -151,6 +151,7 @@ cdef class Simulator:
                 ("response_latency", response_latency), ("feed_latency", 0 if self._local else feed_latency))]
         set_delay(&self.sim.venue.place_delay, self._latencies[0], PLACING)
         set_delay(&self.sim.venue.cancel_delay, self._latencies[1], CANCELLING)
+        self.sim.venue.commands_travel = takes_time(self._latencies[0]) or takes_time(self._latencies[1])
         set_delay(&self.sim.venue.report_delay, self._latencies[2], RESPONDING)
         self.sim.venue.reports_travel = takes_time(self._latencies[2])
         self.sim.venue.quotes_travel = self._local or takes_time(self._latencies[3])

@@ -78,6 +78,7 @@ cdef struct Venue:
     int64_t sent                 # commands, ever
     int64_t placed               # lots of all orders accepted, for the fill ratio
     int64_t too_late             # cancels and replaces that found nothing to change
+    bint commands_travel         # else they arrive when they are sent
     bint reports_travel          # else the strategy knows at once
     bint quotes_travel           # else the strategy sees the book itself
     bint open_for_commands       # a hook that may trade is running
