@@ -38,7 +38,7 @@ DIRECTIVES = {
 # -ffp-contract=off: a fused multiply-add would give other digits on another machine (docs: determinism).
 C_FLAGS = ["-ffp-contract=off", "-Wall", "-Wno-unused-function", "-Wno-unused-but-set-variable"]
 # Not -O3: what it unrolls and copies drives other hot code, that of the interpreter too, from the instruction cache.
-C_FLAGS += ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"]
+C_FLAGS += ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "--param=max-inline-insns-single=500", "--param=large-function-growth=400", "--param=inline-unit-growth=100"]
 # Nobody reads errno or traps after arithmetic: so floor, ceil and rint need no call.
 C_FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
 if platform.machine() in ("x86_64", "AMD64"):

@@ -12,7 +12,7 @@ from cysim.types cimport (
 )
 from cysim.venue cimport (
     Instrument, Venue, end_order, fail, fill, key_of, record_outcome, refresh_best_bid, refresh_best_offer,
-    remove_resting, side_of, write_outcome,
+    remove_from, remove_resting, side_of, write_outcome,
 )
 
 # At or beyond the best resting order of ours on the other side (A2).
@@ -97,12 +97,19 @@ cdef inline void report_missing(Venue* venue, const Command* command) noexcept n
         venue, -1, NULL, command.order_id, command.instrument, UNKNOWN if command.order == NEVER_GIVEN else TOO_LATE,
         CANCEL_COMMAND if command.kind == CANCEL else REPLACE_COMMAND)
 
-cdef inline void cancel(Venue* venue, int32_t index, int reason) noexcept nogil:
+# Compiled once for each side, as `arrive_on` is.
+cdef inline void cancel_on(Venue* venue, int side, int32_t index, int reason) noexcept nogil:
     if venue.pool.orders[index].live:
-        remove_resting(venue, index)
+        remove_from(venue, side, index)
     venue.pool.orders[index].on_bus = False
     record_outcome(venue, index, CANCELLED, reason)
     end_order(venue, index)
+
+cdef inline void cancel(Venue* venue, int32_t index, int reason) noexcept nogil:
+    if venue.pool.orders[index].side == BUY:
+        cancel_on(venue, BUY, index, reason)
+    else:
+        cancel_on(venue, SELL, index, reason)
 
 # A replace reaches the venue (A3): the place in the queue is kept only for the same price and no more quantity.
 cdef inline void replace(Venue* venue, int32_t index, int64_t px, int64_t qty) noexcept nogil:

@@ -1,10 +1,11 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
+from cysim.arrivals cimport arrive_on, cancel_on
 from cysim.delays cimport delay_of
 from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, next_command, push
 from cysim.orders cimport Order, find_order, new_order
-from cysim.types cimport BUY, FOR_QUOTE, GTC, OUT_OF_MEMORY, POST_ONLY, SELL, reserve
+from cysim.types cimport BUY, BY_USER, FOR_QUOTE, GTC, NO_REASON, OUT_OF_MEMORY, POST_ONLY, SELL, reserve
 from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
 
 # Numbers of commands, by which their latencies are drawn: of one quote always the same, whatever else is sent (B3).
@@ -71,12 +72,11 @@ cdef inline void send(
         fail(venue, OUT_OF_MEMORY)
     venue.sent += 1
 
-# Sends a new order; returns its place in the pool, -1 when out of memory.
-cdef inline int32_t send_order(
+# A new order that has yet to be sent; its place in the pool, -1 when out of memory.
+cdef inline int32_t make_order(
     Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose, int32_t level,
 ) noexcept nogil:
     cdef int32_t index = new_order(&venue.pool)
-    cdef uint64_t slot = loose_slot(venue) if level < 0 else quote_slot(side, level)
     cdef Order* order
     if index < 0:
         fail(venue, OUT_OF_MEMORY)
@@ -98,7 +98,16 @@ cdef inline int32_t send_order(
         order.told.qty = qty
         order.told.remaining = qty
         order.told.live = False
-    send(venue, PLACE, instrument, order.id, index, 0, 0, slot)
+    return index
+
+# Sends a new order; returns its place in the pool, -1 when out of memory.
+cdef inline int32_t send_order(
+    Venue* venue, int32_t instrument, int side, int64_t px, int64_t qty, int kind, int purpose, int32_t level,
+) noexcept nogil:
+    cdef int32_t index = make_order(venue, instrument, side, px, qty, kind, purpose, level)
+    if index >= 0:
+        send(venue, PLACE, instrument, venue.pool.orders[index].id, index, 0, 0,
+             loose_slot(venue) if level < 0 else quote_slot(side, level))
     return index
 
 # As `send_order`, of an order that is no quote; returns its id, 0 when out of memory.
@@ -155,7 +164,7 @@ cdef inline bint reserve_levels(Instrument* instrument, int64_t levels) noexcept
 # Withdraws the quotes of a side whose price changes, and forgets those that the strategy knows to be finished (A4).
 # Returns whether some quote must be placed.
 cdef inline bint withdraw_changed(
-    Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels,
+    Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels, bint now,
 ) noexcept nogil:
     cdef QuoteSlot* slot
     cdef int64_t level, wanted_px
@@ -169,13 +178,18 @@ cdef inline bint withdraw_changed(
             elif slot.px == wanted_px:
                 continue
             else:
-                send(venue, CANCEL, index, slot.order_id, slot.order, 0, 0, quote_slot(side, level))
+                if now:
+                    venue.sent += 1
+                    cancel_on(venue, side, slot.order, BY_USER)
+                else:
+                    send(venue, CANCEL, index, slot.order_id, slot.order, 0, 0, quote_slot(side, level))
                 slot.order_id = 0
         lacks |= wanted_px != 0
     return lacks
 
 cdef inline void place_wanted(
     Venue* venue, int32_t index, int side, QuoteSlots* slots, const int64_t* px, int64_t levels, int64_t qty, int kind,
+    bint now,
 ) noexcept nogil:
     cdef QuoteSlot* slot
     cdef int32_t order
@@ -184,17 +198,22 @@ cdef inline void place_wanted(
         slot = &slots.items[level]
         if px[level] == 0 or slot.order_id != 0:
             continue
-        order = send_order(venue, index, side, px[level], qty, kind, FOR_QUOTE, <int32_t>level)
+        order = make_order(venue, index, side, px[level], qty, kind, FOR_QUOTE, <int32_t>level)
         if order < 0:
             return
         slot.order_id = venue.pool.orders[order].id
         slot.px = px[level]
         slot.order = order
+        if now:
+            venue.sent += 1
+            venue.pool.orders[order].arrival_ts = venue.now
+            arrive_on(venue, side, order, NO_REASON)
+        else:
+            send(venue, PLACE, index, slot.order_id, order, 0, 0, quote_slot(side, level))
 
-# States the wanted quotes, inner level first; px 0 withdraws a level (A4). Cancels go first, bids before offers.
-cdef inline void set_quotes(
+cdef inline void set_both(
     Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
-    int64_t qty, bint post_only,
+    int64_t qty, bint post_only, bint now,
 ) noexcept nogil:
     cdef Instrument* instrument = &venue.instruments[index]
     cdef int kind = POST_ONLY if post_only else GTC
@@ -202,9 +221,27 @@ cdef inline void set_quotes(
     if not reserve_levels(instrument, bids if bids > offers else offers):
         fail(venue, OUT_OF_MEMORY)
         return
-    lacks_bid = withdraw_changed(venue, index, BUY, &instrument.bid_slots, bid_px, bids)
-    lacks_offer = withdraw_changed(venue, index, SELL, &instrument.offer_slots, offer_px, offers)
+    lacks_bid = withdraw_changed(venue, index, BUY, &instrument.bid_slots, bid_px, bids, now)
+    lacks_offer = withdraw_changed(venue, index, SELL, &instrument.offer_slots, offer_px, offers, now)
     if lacks_bid:
-        place_wanted(venue, index, BUY, &instrument.bid_slots, bid_px, bids, qty, kind)
+        place_wanted(venue, index, BUY, &instrument.bid_slots, bid_px, bids, qty, kind, now)
     if lacks_offer:
-        place_wanted(venue, index, SELL, &instrument.offer_slots, offer_px, offers, qty, kind)
+        place_wanted(venue, index, SELL, &instrument.offer_slots, offer_px, offers, qty, kind, now)
+
+# States the wanted quotes, inner level first; px 0 withdraws a level (A4). Cancels go first, bids before offers.
+cdef inline void set_quotes(
+    Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
+    int64_t qty, bint post_only,
+) noexcept nogil:
+    set_both(venue, index, bid_px, bids, offer_px, offers, qty, post_only, False)
+
+# The same of post-only quotes that are the last a hook does. Where nothing stands in between they are carried out at
+# once instead of being sent: what arrives in which order stays the same, and none of it can fill.
+cdef inline void set_last_quotes(
+    Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
+    int64_t qty,
+) noexcept nogil:
+    if venue.queue.count > 0 or venue.commands_travel or venue.reports_travel or venue.recorder.notify_orders:
+        set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, False)
+    else:
+        set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, True)

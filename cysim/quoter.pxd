@@ -3,7 +3,7 @@ from libc.math cimport ceil, floor
 from libc.stdint cimport int32_t, int64_t
 
 from cysim.book cimport Book, is_valid
-from cysim.desk cimport set_quotes
+from cysim.desk cimport set_last_quotes
 from cysim.native cimport MAX_LEVELS, NativeStrategy, snap
 from cysim.types cimport LIMIT, in_ticks
 from cysim.venue cimport Instrument, Venue, known_position, seen_book
@@ -69,7 +69,7 @@ cdef inline void quote_around(const QuoterParams* params, Venue* venue, int32_t 
             bid_px[level] = 0
         if is_repeated(offer_px, level) or offer_px[level] <= best_bid:
             offer_px[level] = 0
-    set_quotes(venue, index, bid_px, params.levels, offer_px, params.levels, params.size, True)
+    set_last_quotes(venue, index, bid_px, params.levels, offer_px, params.levels, params.size)
 
 
 @cython.final

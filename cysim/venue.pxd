@@ -208,16 +208,18 @@ cdef inline void record_outcome(Venue* venue, int32_t index, int status, int rea
     if status == ACCEPTED and not venue.reports_travel:
         hear_acceptance(order, venue.now, reason)
 
-# Takes a resting order out of its queue and forgets it.
-cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
+# Takes a resting order out of its queue and forgets it. The side is given where it is known: no processor can guess it.
+cdef inline void remove_from(Venue* venue, int side, int32_t index) noexcept nogil:
     cdef Order* order = &venue.pool.orders[index]
     cdef Instrument* instrument = &venue.instruments[order.instrument]
-    if order.side == BUY:        # no processor can guess the side, so it is asked for once
-        leave(&instrument.bids, key_of(BUY, order.px), index)
-        refresh_best_bid(&venue.rules, instrument)
+    leave(side_of(instrument, side), key_of(side, order.px), index)
+    refresh_best(venue, instrument, side)
+
+cdef inline void remove_resting(Venue* venue, int32_t index) noexcept nogil:
+    if venue.pool.orders[index].side == BUY:
+        remove_from(venue, BUY, index)
     else:
-        leave(&instrument.offers, key_of(SELL, order.px), index)
-        refresh_best_offer(&venue.rules, instrument)
+        remove_from(venue, SELL, index)
 
 # Adds what was held until now to the instrument's risk.
 cdef inline void weigh_position(Instrument* instrument, int64_t now) noexcept nogil:
