@@ -12,6 +12,9 @@ A second one, MMBT_JOBS, says how many extensions are made at a time; as many as
 
 import os
 import platform
+import shlex
+import subprocess
+import sysconfig
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -35,10 +38,26 @@ DIRECTIVES = {
     "wraparound": False,
 }
 
+
+def is_gcc() -> bool:
+    """Whether the C compiler is GCC, by whatever name."""
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[:1]
+    try:
+        told = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return "Free Software Foundation" in told
+
+
 # -ffp-contract=off: a fused multiply-add would give other digits on another machine (docs: determinism).
 C_FLAGS = ["-ffp-contract=off", "-Wall", "-Wno-unused-function", "-Wno-unused-but-set-variable"]
 # Not -O3: what it unrolls and copies drives other hot code, that of the interpreter too, from the instruction cache.
-C_FLAGS += ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "--param=max-inline-insns-single=500", "--param=large-function-growth=400", "--param=inline-unit-growth=100"]
+C_FLAGS += ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"]
+if is_gcc():
+    # What is written inline is meant so: a call in the middle keeps what is known of the side, or of who listens, from
+    # what is called. Two quotes each 100 ms take 7% less time.
+    C_FLAGS += [f"--param={name}" for name in
+                ("max-inline-insns-single=500", "large-function-growth=400", "inline-unit-growth=100")]
 # Nobody reads errno or traps after arithmetic: so floor, ceil and rint need no call.
 C_FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
 if platform.machine() in ("x86_64", "AMD64"):

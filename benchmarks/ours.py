@@ -8,6 +8,7 @@
 | `prepared`     | stream | the same over columns checked and summarised before the clock starts                 |
 | `quotes`       | stream | the built-in `linear-skew`, both quotes every 100 ms                                 |
 | `quotes-prepared` | stream | the same over columns checked and summarised before the clock starts              |
+| `quotes-counted` | stream | the same, fills counted but not hashed                                             |
 | `recorded`     | stream | the same with all that a run records: fills with their mids, outcomes, equity        |
 | `python-timer` | stream | the same quotes from `on_timer` in Python                                            |
 | `python-event` | stream | `on_tob` and `on_trade` in Python, each reading bid and ask                          |
@@ -21,7 +22,7 @@
 | `startup`      | store  | from the start of the process to the first `on_tob`                                  |
 
 prints one JSON line. Orders travel without latency, fees are 0, fills follow the preset `seed`. Fills are counted and
-hashed, money is exact; nothing else is recorded but in `recorded`: the peers run without a recorder.
+hashed, money is exact; nothing else is recorded but in `recorded`: the peers run without a recorder, and count.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "prepared", "quotes", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle",
+    "idle", "prepared", "quotes", "quotes-counted", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle",
     "hot", "hot-idle", "csv", "startup", "steps", "worlds",
 )
 HALF_SPREAD = 0.5
@@ -112,12 +113,12 @@ class Unkept:
         """Drops them."""
 
 
-def replay(market: MarketData, chosen: Strategy, recorded: bool = False) -> dict[str, Any]:
+def replay(market: MarketData, chosen: Strategy, recorded: bool = False, *, hashed: bool = True) -> dict[str, Any]:
     """One backtest's summary: every fill counted and hashed, money exact; with `recorded` all rows and mids too."""
     from mmbt.backtest import BacktestConfig, NoSink, run_backtest
 
     config = BacktestConfig(instruments=(market.instruments[0].name,))
-    return run_backtest(market, chosen, config, Unkept() if recorded else NoSink()).summary
+    return run_backtest(market, chosen, config, Unkept() if recorded else NoSink(hashed=hashed)).summary
 
 
 def open_market(store: Path, hot: bool = False) -> MarketData:
@@ -206,13 +207,14 @@ def _replay(case: str, directory: Path, seconds: float) -> dict[str, Any]:
         stream = load(directory)
         replay(stream.head(WARM_UP_EVENTS).market, strategy(case))
         report["start_up_cpu_s"] = time.process_time()
-        prepared = PreparedMarket(stream.market) if case.endswith("prepared") else None
+        prepared = PreparedMarket(stream.market) if case.endswith(("prepared", "counted")) else None
 
         def market() -> MarketData:
             return prepared or stream.market
 
     summary: dict[str, Any] = {}
-    report |= repeat(lambda: summary.update(replay(market(), strategy(case), case == "recorded")), seconds)
+    report |= repeat(lambda: summary.update(
+        replay(market(), strategy(case), case == "recorded", hashed=case != "quotes-counted")), seconds)
     kept = {name: summary[name] for name in ("events", "fills", "position_lots", "decisions", "result_hash")}
     return {**kept, "own_events": summary["events"], **report}
 

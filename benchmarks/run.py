@@ -72,7 +72,8 @@ JOBS: dict[str, tuple[Job, ...]] = {
         hft("idle", "--depth", "roi", label="ROIVector depth"),
     ),
     "quotes": (
-        ours("quotes-prepared", "stream", "mmbt, columns prepared"),
+        ours("quotes-counted", "stream", "mmbt, columns prepared"),
+        ours("quotes-prepared", "stream", "mmbt, fills hashed too"),
         ours("quotes", "stream", "mmbt, columns checked too"),
         ours("recorded", "stream", "mmbt, all recorded"),
         hft("quotes", "--depth", "hashmap", label="HashMap depth"),

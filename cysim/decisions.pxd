@@ -2,7 +2,7 @@ from libc.math cimport ceil, floor
 from libc.stdint cimport int8_t, int32_t, int64_t
 
 from cysim.book cimport Book, is_valid
-from cysim.desk cimport place, set_quotes
+from cysim.desk cimport place, set_last_quotes, set_quotes
 from cysim.fees cimport fee_of
 from cysim.ledger cimport mark, profit
 from cysim.ledger cimport worth as worth_at
@@ -146,8 +146,10 @@ cdef inline Result decide(
     cdef Result result
     weigh_position(instrument, sim.venue.now)
     instrument.held = 0
-    set_quotes(&sim.venue, rules.instrument, &want.bid_px, 1, &want.offer_px, 1, action.size, True)
-    if want.hedge != 0:
+    if want.hedge == 0:
+        set_last_quotes(&sim.venue, rules.instrument, &want.bid_px, 1, &want.offer_px, 1, action.size)
+    else:
+        set_quotes(&sim.venue, rules.instrument, &want.bid_px, 1, &want.offer_px, 1, action.size, True)
         place(&sim.venue, rules.instrument, BUY if want.hedge > 0 else SELL, 0,
               want.hedge if want.hedge > 0 else -want.hedge, MARKET, FOR_HEDGE)
     apply_commands(sim)

@@ -5,7 +5,7 @@ from cysim.arrivals cimport arrive_on, cancel_on
 from cysim.delays cimport delay_of
 from cysim.latency cimport CANCEL, FINISHED, NEVER_GIVEN, PLACE, REPLACE, Command, CommandKind, next_command, push
 from cysim.orders cimport Order, find_order, new_order
-from cysim.types cimport BUY, BY_USER, FOR_QUOTE, GTC, NO_REASON, OUT_OF_MEMORY, POST_ONLY, SELL, reserve
+from cysim.types cimport BUY, BY_USER, FOR_QUOTE, GTC, NO_REASON, OUT_OF_MEMORY, POST_ONLY, SELL, mmbt_check, reserve
 from cysim.venue cimport Instrument, QuoteSlot, QuoteSlots, Venue, fail
 
 # Numbers of commands, by which their latencies are drawn: of one quote always the same, whatever else is sent (B3).
@@ -235,13 +235,14 @@ cdef inline void set_quotes(
 ) noexcept nogil:
     set_both(venue, index, bid_px, bids, offer_px, offers, qty, post_only, False)
 
-# The same of post-only quotes that are the last a hook does. Where nothing stands in between they are carried out at
-# once instead of being sent: what arrives in which order stays the same, and none of it can fill.
+# The same of post-only quotes that are all a hook does. Where they take no time they are carried out at once instead of
+# being sent: what arrives in which order stays the same, and none of it can fill.
 cdef inline void set_last_quotes(
     Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
     int64_t qty,
 ) noexcept nogil:
-    if venue.queue.count > 0 or venue.commands_travel or venue.reports_travel or venue.recorder.notify_orders:
+    mmbt_check(venue.queue.count == 0)
+    if venue.commands_travel or venue.reports_travel or venue.recorder.notify_orders:
         set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, False)
     else:
         set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, True)

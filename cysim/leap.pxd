@@ -155,14 +155,14 @@ cdef inline Leap leap(Simulation* sim, int64_t due_ts) noexcept nogil:
         return SHORT
     while True:
         hit = find_quiet(sim, limit_ts)
-        quiet_ts = limit_ts
-        if hit != NO_SOURCE:
-            source = &sim.sources[hit]
-            quiet_ts = source.ts[source.quiet] - 1
-        observe_before(sim, quiet_ts + 1 if quiet_ts < due_ts else due_ts)
-        take_quiet(sim)
         if hit == NO_SOURCE:
+            observe_before(sim, limit_ts + 1 if limit_ts < due_ts else due_ts)
+            take_quiet(sim)
             return LANDED if limit_ts == due_ts else SHORT
+        source = &sim.sources[hit]
+        quiet_ts = source.ts[source.quiet] - 1
+        observe_before(sim, quiet_ts + 1)
+        take_quiet(sim)
         if replay(sim, source, source.ts[source.pos]):
             return WOKEN
         if sim.venue.status != OK or sim.venue.reports_travel or sim.venue.quotes_travel:

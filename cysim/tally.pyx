@@ -30,9 +30,11 @@ cdef class FillTally:
     ----------
     names : sequence of str
         The instruments of the run, in the machine's order.
+    hashed : bool
+        False counts only: of two quotes each 100 ms the hash is a twelfth of a run.
     """
 
-    cdef object _hash
+    cdef object _hash            # None: not wanted
     cdef list _names             # UTF-8
     cdef list _lots
     cdef char* _packed
@@ -40,8 +42,8 @@ cdef class FillTally:
     cdef int64_t _by_reason[4]
     cdef readonly int64_t count
 
-    def __init__(self, names):
-        self._hash = hashlib.sha256(b"mmbt-fills-1\n")
+    def __init__(self, names, hashed=True):
+        self._hash = hashlib.sha256(b"mmbt-fills-1\n") if hashed else None
         self._names = [name.encode() for name in names]
         self._lots = [0] * len(self._names)
         self._by_reason = [0, 0, 0, 0]
@@ -62,8 +64,8 @@ cdef class FillTally:
 
     @property
     def result_hash(self):
-        """SHA-256 over all fills taken (docs: determinism), hexadecimal."""
-        return self._hash.hexdigest()
+        """SHA-256 over all fills taken (docs: determinism), hexadecimal; empty where none is kept."""
+        return self._hash.hexdigest() if self._hash is not None else ""
 
     def take(self, const unsigned char[::1] rows):
         """Takes a block of fills, the bytes of FILL_DTYPE.
@@ -89,10 +91,18 @@ cdef class FillTally:
         self.count += count
 
     cdef int _take_run(self, const FillRow* fills, int64_t count) except -1:
+        cdef int64_t lots = 0, place
+        for place in range(count):
+            lots += fills[place].qty
+            self._by_reason[fills[place].reason] += 1
+        self._lots[fills[0].instrument] += lots
+        return self._hash_run(fills, count) if self._hash is not None else 0
+
+    cdef int _hash_run(self, const FillRow* fills, int64_t count) except -1:
         cdef bytes name = self._names[fills[0].instrument]
         cdef const char* name_bytes = name
         cdef uint16_t length = <uint16_t>len(name)
-        cdef int64_t record = FIXED + length, lots = 0, place
+        cdef int64_t record = FIXED + length, place
         cdef char* out
         cdef const FillRow* fill
         if not reserve(<void**>&self._packed, &self._capacity, count * record, 1):
@@ -107,8 +117,5 @@ cdef class FillTally:
             memcpy(out + PLACES + 2 + FEE, &length, 2)
             memcpy(out + FIXED, name_bytes, length)
             out += record
-            lots += fill.qty
-            self._by_reason[fill.reason] += 1
         self._hash.update(PyMemoryView_FromMemory(self._packed, count * record, PyBUF_READ))
-        self._lots[fills[0].instrument] += lots
         return 0

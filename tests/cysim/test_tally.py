@@ -57,6 +57,22 @@ def test_the_hash_and_the_counts_hang_on_the_fills_not_on_the_blocks(blocks):
     assert tally.traded_lots == [int(rows["qty"][rows["instrument"] == place].sum()) for place in range(2)]
 
 
+def test_who_wants_no_hash_gets_the_same_counts():
+    plain, hashed = cysim.FillTally(NAMES, False), cysim.FillTally(NAMES)
+    for tally in (plain, hashed):
+        tally.take(some_fills(200).tobytes())
+    assert plain.result_hash == ""
+    assert (plain.count, plain.by_reason, plain.traded_lots) == (hashed.count, hashed.by_reason, hashed.traded_lots)
+
+    config, strategy = BacktestConfig(instruments=("X",)), LinearSkew(half_spread_ticks=0.5)
+    bare = run_backtest(MARKET, strategy, config, NoSink(hashed=False)).summary
+    told = run_backtest(MARKET, strategy, config, NoSink()).summary
+    assert bare["result_hash"] == ""
+    assert len(told["result_hash"]) == 64
+    assert bare["fills"] == told["fills"] > 0
+    assert bare["pnl"] == told["pnl"]
+
+
 def test_half_a_fill_is_refused():
     with pytest.raises(ValueError, match="no whole number of fills"):
         cysim.FillTally(NAMES).take(b"\0" * (FILL.itemsize + 1))
