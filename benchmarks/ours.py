@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "prepared", "quotes", "quotes-counted", "quotes-prepared", "recorded", "python-timer", "python-event", "disk", "disk-idle",
-    "hot", "hot-idle", "csv", "startup", "steps", "worlds",
+    "idle", "prepared", "quotes", "quotes-counted", "quotes-prepared", "recorded", "python-timer", "python-event",
+    "disk", "disk-idle", "hot", "hot-idle", "csv", "startup", "steps", "worlds",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
