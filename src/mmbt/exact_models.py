@@ -229,7 +229,7 @@ class CarteaJaimungalParams(_Params):
 
 
 class PlantedEdgeParams(_Params):
-    """Days of a market of one spread, whose imbalance I in -1, 0, 1 foretells the next move of the mid; prices in ticks.
+    """Days of a market of one spread S, whose imbalance I in -1, 0, 1 foretells moves of the mid; prices in ticks.
 
     A day has `steps` steps of a second. In each the mid moves up by a tick with the chance `move` (1 + `edge` I) / 2,
     down with `move` (1 - `edge` I) / 2. A quote d from the mid is run over within a step, independently of all else,

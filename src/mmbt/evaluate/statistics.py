@@ -1,12 +1,12 @@
 """What can be said of few days: intervals, corrections and means that do not hang on a lucky one. Pure numpy.
 
 A day is the unit: what happens within a day hangs together, so that its fills or minutes are no independent evidence.
-Seeds of training are a second source of noise, crossed with the days: every training meets the same days. Both are drawn
-anew, days and then seeds, and never pooled into one sample.
+Seeds of training are a second source of noise, crossed with the days: every training meets the same days. Both are
+drawn anew, days and then seeds, and never pooled into one sample.
 
     D [n days, m seeds]     differences to a baseline, paired by day
     crossed bootstrap       n days and m seeds with replacement, independently; the mean of the rows and columns drawn
-    degrees of freedom      Satterthwaite's of the mean's variance (MS_days + MS_seeds - MS_rest) / (n m); n - 1 if m = 1
+    degrees of freedom      Satterthwaite's of the variance (MS_days + MS_seeds - MS_rest) / (n m); n - 1 if m = 1
     interval                percentiles of the bootstrapped means at Phi(-+ t sqrt((df + 1) / df)) in place of 2.5 and
                             97.5%, t the quantile of Student's law: the bootstrap of few units is too narrow
     p                       the least 1 - level at which that interval holds no 0
@@ -89,7 +89,7 @@ def interquartile_mean(scores: ArrayLike) -> float:
 
 
 def stratified_interval(scores: ArrayLike, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Interval:
-    """The interquartile mean of `scores` [days, seeds], the seeds of each day drawn anew: the noise of training alone."""
+    """The interquartile mean of `scores` [days, seeds], the seeds of each day drawn anew: the noise of training."""
     table = np.asarray(scores, np.float64)
     days, seeds = table.shape
     mean = interquartile_mean(table)
@@ -130,7 +130,7 @@ def _student(t: float, degrees: float) -> float:
     nodes, weights = _GAUSS
     scale = math.exp(math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)) / math.sqrt(math.pi)
     area = float(weights @ np.cos(angle / 2 * (nodes + 1)) ** (degrees - 1)) * angle / 2
-    return 0.5 + scale * area
+    return float(0.5 + scale * area)
 
 
 _GAUSS = np.polynomial.legendre.leggauss(200)
@@ -140,13 +140,13 @@ def _degrees(table: Floats) -> float:
     """Of freedom, of the variance of the table's mean."""
     days, seeds = table.shape
     if seeds == 1:
-        return days - 1.0
+        return float(days - 1)
     mean = table.mean()
     by_day, by_seed = table.mean(axis=1) - mean, table.mean(axis=0) - mean
-    rest = ((table - mean - by_day[:, None] - by_seed[None, :]) ** 2).sum() / ((days - 1) * (seeds - 1))
-    of_days, of_seeds = seeds * (by_day @ by_day) / (days - 1), days * (by_seed @ by_seed) / (seeds - 1)
+    rest = float(((table - mean - by_day[:, None] - by_seed[None, :]) ** 2).sum()) / ((days - 1) * (seeds - 1))
+    of_days, of_seeds = seeds * float(by_day @ by_day) / (days - 1), days * float(by_seed @ by_seed) / (seeds - 1)
     if of_days + of_seeds <= 0:
-        return days - 1.0
+        return float(days - 1)
     # What one of the two has beyond the rest; a source that shows none adds no uncertainty of its own.
     both = max(of_days + of_seeds - rest, of_days, of_seeds)
     return float(both**2 / (of_days**2 / (days - 1) + of_seeds**2 / (seeds - 1)))
@@ -160,9 +160,9 @@ def _from_draws(mean: float, means: Floats, degrees: float, level: float, kind: 
     z = student_quantile((1 + level) / 2, degrees) * widen
     normal = NormalDist()
     low, high = (_percentile(means, normal.cdf(side * z)) for side in (-1, 1))
-    below = (np.count_nonzero(means < 0) + np.count_nonzero(means <= 0)) / 2
-    share = min(max(below, 0.5), len(means) - 0.5) / len(means)
-    p = 2 * _student(-abs(normal.inv_cdf(share)) / widen, degrees)
+    above = (np.count_nonzero(means > 0) + np.count_nonzero(means >= 0)) / 2 / len(means)
+    share = max(min(above, 1 - above), normal.cdf(-abs(float(means.mean() / means.std()))), _LEAST_P)
+    p = min(1.0, 2 * _student(normal.inv_cdf(min(share, 0.5)) / widen, degrees))
     return Interval(mean, low, high, max(p, _LEAST_P), kind)
 
 

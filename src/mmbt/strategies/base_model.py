@@ -26,9 +26,10 @@ __all__ = ["BaseModelQuotes"]
 
 
 class BaseModelQuotes(Strategy):
-    """Quote by the exact policy of the base model: a market that stands still, and risk that is charged for.
+    """Quote by the exact policy of the base model.
 
-    No bid is quoted at a position of `max_position` lots, no ask at its negative.
+    Its market stands still, and risk is charged for. No bid is quoted at a position of `max_position` lots, no ask at
+    its negative.
     """
 
     class Params(StrategyParams):

@@ -1,8 +1,8 @@
 """The quotes of Cartea, Jaimungal and Penalva (2015, ch. 10), far from the end of the day.
 
 Their depths at time 0 of a horizon T, by inventory (`mmbt.theory.cartea_jaimungal`), quoted around the mid at all
-times: for a horizon that is long enough they no longer depend on it. Prices are in ticks, times in seconds, inventory in
-quotes of one size. Rounding and bounds are those of `linear-skew`.
+times: for a horizon that is long enough they no longer depend on it. Prices are in ticks, times in seconds, inventory
+in quotes of one size. Rounding and bounds are those of `linear-skew`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ __all__ = ["CarteaJaimungal"]
 
 
 class CarteaJaimungal(Strategy):
-    """Quote at the optimal depths of Cartea and Jaimungal, who charge for inventory as time goes by.
+    """Quote at the optimal depths of Cartea and Jaimungal.
 
-    No bid is quoted at a position of `max_position` lots, no ask at its negative.
+    Their maker is charged for inventory squared as time goes by. No bid is quoted at a position of `max_position` lots,
+    no ask at its negative.
     """
 
     class Params(StrategyParams):

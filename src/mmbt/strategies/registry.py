@@ -30,11 +30,9 @@ BUILT_IN = {  # name: class, first line of its docstring (a test compares them)
     "avellaneda-stoikov": ("mmbt.strategies.avellaneda_stoikov:AvellanedaStoikov",
                            "Quote by the formulas of Avellaneda and Stoikov, whose horizon moves along."),
     "base-model": ("mmbt.strategies.base_model:BaseModelQuotes",
-                   "Quote by the exact policy of the base model: a market that stands still, and risk that is charged "
-                   "for."),
+                   "Quote by the exact policy of the base model."),
     "cartea-jaimungal": ("mmbt.strategies.cartea_jaimungal:CarteaJaimungal",
-                         "Quote at the optimal depths of Cartea and Jaimungal, who charge for inventory as time goes "
-                         "by."),
+                         "Quote at the optimal depths of Cartea and Jaimungal."),
     "fixed-spread": ("mmbt.strategies.fixed_spread:FixedSpread",
                      "Quote both sides at a fixed distance from the mid."),
     "imbalance-skew": ("mmbt.strategies.imbalance_skew:ImbalanceSkew",

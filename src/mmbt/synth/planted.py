@@ -14,7 +14,6 @@ market, but by prints alone. With `edge` 0 the imbalance says nothing, and nothi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -63,6 +62,11 @@ class PlantedDays:
         """The one instrument."""
         return [self.instrument]
 
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """The start of the first day and the end of the last."""
+        return self._start_ns(0), self._start_ns(len(self.dates) - 1) + (self.params.steps + 1) * SECOND_NS
+
     def market(self, day: int) -> ArrayMarket:
         """A day in memory, counted from 0."""
         return ArrayMarket([(self.instrument, *self._tables(day))])
@@ -74,10 +78,8 @@ class PlantedDays:
 
     def truth(self) -> dict[str, Any]:
         """Every parameter of the market by name, as JSON types."""
-        law = self.params.model_dump(mode="json")
-        key = hashlib.sha256(repr(sorted(law.items())).encode()).hexdigest()[:16]
         return {"generator": VERSION, "seed": self.seed, "start": self.dates[0].isoformat(), "days": len(self.dates),
-                "law": law, "law_hash": key}
+                "law": self.params.model_dump(mode="json")}
 
     def _start_ns(self, day: int) -> int:
         midnight = datetime.combine(self.dates[day], datetime.min.time(), UTC)

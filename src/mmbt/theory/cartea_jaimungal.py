@@ -3,8 +3,9 @@
 Letters: Q inventory within -q_max..q_max, lam market orders a unit of time and side, exp(-kappa d) the chance that one
 reaches a quote d from the mid, phi and alpha running and final penalties of Q^2, T the time that is left.
 
-    sup E[X_T + Q_T (S_T - alpha Q_T) - phi int Q^2]        h = ln(w) / kappa,  w = exp(A T) z,  z_q = exp(-alpha kappa q^2)
-    A_qq = -phi kappa q^2,  A_{q,q+-1} = lam / e            d_ask = 1/kappa + h(q) - h(q-1),  d_bid = 1/kappa + h(q) - h(q+1)
+    sup E[X_T + Q_T (S_T - alpha Q_T) - phi int Q^2]
+    h = ln(w) / kappa,  w = exp(A T) z,  z_q = exp(-alpha kappa q^2),  A_qq = -phi kappa q^2,  A_{q,q+-1} = lam / e
+    d_ask = 1/kappa + h(q) - h(q-1),  d_bid = 1/kappa + h(q) - h(q+1)
 """
 
 from __future__ import annotations

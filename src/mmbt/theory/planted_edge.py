@@ -1,4 +1,4 @@
-"""The planted edge: days of a market whose imbalance foretells its moves, and the most that can be earned there.
+"""The planted edge: a market whose imbalance foretells its moves, and the most that can be earned in it.
 
 Letters: Q inventory, I imbalance, S spread, d distance of a quote from the mid, p(d) chance that it fills, c lots that
 are closed at the touch, e = move * edge, n steps that are left, V value; prices in ticks.
@@ -6,8 +6,8 @@ are closed at the touch, e = move * edge, n steps that are left, V value; prices
     V_0(Q, I) = -|Q| S/2                                                            liquidation at the opposite touch
     V_n(Q, I) = max over c, a, b of  -|c| S/2 + p(a) a + p(b) b + sum over fills of chance ((Q+) e I + E V_n-1(Q+, I+))
 
-The most is over everything that, once a second, closes any part of the inventory at the touch and then quotes at most one
-lot a side at a whole tick: no learner and no rule that does the same can earn more on average.
+The most is over everything that, once a second, closes any part of the inventory at the touch and then quotes at most
+one lot a side at a whole tick: no learner and no rule that does the same can earn more on average.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ class _Steps:
 
     def _after(self, value: Floats) -> Floats:
         """What is expected right after the fills."""
-        return self._held[:, None] * self._drift + value @ self._chain.T
+        expected: Floats = self._held[:, None] * self._drift + value @ self._chain.T
+        return expected
 
     def best(self, value: Floats) -> tuple[Floats, Policy]:
         """The value and the best policy of a step after which `value` is left."""
@@ -151,8 +152,9 @@ class _Steps:
         sold, bought = after[np.maximum(place - 1, 0), level], after[np.minimum(place + 1, 2 * params.q_max), level]
         earned = sum(chance * np.where(np.isfinite(quote), quote, 0.0)
                      for chance, quote in ((sell, policy.ask), (buy, policy.bid)))
-        return (earned - params.spread / 2 * np.abs(policy.close) + sell * (1 - buy) * sold + buy * (1 - sell) * bought
-                + (sell * buy + (1 - sell) * (1 - buy)) * after[place, level])
+        stay = (sell * buy + (1 - sell) * (1 - buy)) * after[place, level]
+        total: Floats = earned + stay + sell * (1 - buy) * sold + buy * (1 - sell) * bought
+        return total - params.spread / 2 * np.abs(policy.close)
 
 
 def answer(params: PlantedEdgeParams) -> dict[str, Any]:

@@ -31,7 +31,7 @@ MODELS = {  # name: module, first line of its docstring (a test compares them)
     ),
     "planted-edge": (
         "mmbt.theory.planted_edge",
-        "The planted edge: days of a market whose imbalance foretells its moves, and the most that can be earned there.",
+        "The planted edge: a market whose imbalance foretells its moves, and the most that can be earned in it.",
     ),
 }
 

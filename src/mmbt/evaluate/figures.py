@@ -1,0 +1,99 @@
+"""Figures of an evaluation, from its JSON document: who earned what on which day, and the differences to the baselines.
+
+Needs matplotlib (the `report` extra), which is loaded here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmbt.errors import FileError, UsageError
+
+__all__ = ["draw_evaluation", "new_figure", "save_figure"]
+
+_INK = ("#1f5fa8", "#b0b7bf", "#d1495b")  # the contender, the rest, zero
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches, that no window and no global state knows of.
+
+    Raises
+    ------
+    UsageError
+        When matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UsageError(f"figures need matplotlib ({error}): install mmbt[report], or give --no-figures") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: Any, path: Path) -> list[Path]:
+    """Write a figure as PNG and SVG, whole under their names; `path` has no suffix.
+
+    Raises
+    ------
+    FileError
+        When it cannot be written.
+    """
+    written = []
+    for kind in ("png", "svg"):
+        final = path.with_name(f"{path.name}.{kind}")
+        part = final.with_name(final.name + ".part")
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(part, format=kind, dpi=150)
+            part.replace(final)
+        except OSError as error:
+            raise FileError(f"cannot write the figure {final}: {error.strerror or error}") from error
+        written.append(final)
+    return written
+
+
+def draw_evaluation(document: Mapping[str, Any], folder: Path) -> list[Path]:
+    """PnL of each test day, and with a contender its differences to the baselines with their intervals."""
+    compared = bool(document["comparisons"])
+    figure = new_figure(11.0 if compared else 6.5, 4.2)
+    axes = figure.subplots(1, 2 if compared else 1, squeeze=False)[0]
+    _draw_days(axes[0], document)
+    if compared:
+        _draw_differences(axes[1], document)
+    return save_figure(figure, folder / "evaluation")
+
+
+def _draw_days(axes: Any, document: Mapping[str, Any]) -> None:
+    names = list(document["days"]["test"])
+    mine = document["contender"]
+    for row in document["scores"]:
+        daily = [sum(day) / len(day) for day in row["daily_pnl"]]
+        shown = row["contender"] in (mine, document["best_baseline"])
+        axes.plot(range(len(daily)), daily, marker="o", markersize=3, linewidth=1.6 if shown else 0.8,
+                  color=_INK[0] if row["contender"] == mine else "#444444" if shown else _INK[1],
+                  label=row["contender"] if shown else None, zorder=3 if shown else 2)
+    axes.axhline(0, color=_INK[2], linewidth=0.8)
+    step = max(1, len(names) // 8)
+    axes.set_xticks(range(0, len(names), step), names[::step], rotation=30, ha="right", fontsize=7)
+    axes.set_ylabel(f"PnL of a day, {document['currency'] or 'currency of settlement'}")
+    axes.set_title("Test days (grey: the other baselines)", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_differences(axes: Any, document: Mapping[str, Any]) -> None:
+    rows = document["comparisons"][::-1]
+    for place, row in enumerate(rows):
+        color = _INK[0] if row["baseline"] == document["best_baseline"] else "#7a828b"
+        if row["low"] is not None:
+            axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2)
+        axes.plot([row["mean"]], [place], marker="o", color=color)
+    axes.axvline(0, color=_INK[2], linewidth=0.8)
+    best = document["best_baseline"]
+    names = [row["baseline"] + (" (best)" if row["baseline"] == best else "") for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    axes.set_xlabel(f"{document['contender']} less the baseline, a day")
+    axes.set_title(f"Paired differences, 95% ({document['claim']['kind']})", fontsize=10)
