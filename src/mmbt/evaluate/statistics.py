@@ -103,7 +103,7 @@ def stratified_interval(scores: ArrayLike, level: float = 0.95, draws: int = DRA
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values of several comparisons, made larger so that no true equality is refuted more often than stated."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    order = sorted(range(len(p_values)), key=lambda place: (math.isnan(p_values[place]), p_values[place]))
     adjusted, largest = [math.nan] * len(p_values), 0.0
     for rank, place in enumerate(order):
         if not math.isnan(p_values[place]):
