@@ -8,7 +8,7 @@ is the mean spread of the training days in ticks; `0 | x` is 0 in one trial of f
 | `no-quotes`         | none: PnL 0                                                                           |
 | `random`            | half spread at most 0.5 s to 6 s, skew at most 0.1 s to 3 s                           |
 | `fixed-spread`      | half spread 0.25 s to 6 s                                                             |
-| `linear-skew`       | half spread as above, skew a lot `0 | 0.003 s to 0.3 s`                               |
+| `linear-skew`       | half spread as above, skew a quote `0 | 0.003 s to 0.3 s`                             |
 | `imbalance-skew`    | these, and a lean of `0 | 0.05 s to 2 s`                                              |
 | `avellaneda-stoikov`| gamma 1e-4 / s to 10 / s, horizon 1 to 1000 s; sigma and k fitted                     |
 | `cartea-jaimungal`  | phi 1e-6 s to 0.1 s, alpha 0.001 s to 1 s; lam and kappa fitted                       |
@@ -33,6 +33,8 @@ from mmbt.units import duration_ns
 __all__ = ["BASELINES", "Terms", "chosen", "trials_of"]
 
 Draw = np.random.Generator
+
+_SKEW = "skew_ticks_per_lot"
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _constant(draw: Draw, fit: MarketFit) -> dict[str, Any]:
 
 
 def _skew(draw: Draw, fit: MarketFit) -> dict[str, Any]:
-    return _constant(draw, fit) | {"skew_ticks_per_lot": _zero_or(draw, 0.003, 0.3) * fit.spread}
+    return _constant(draw, fit) | {_SKEW: _zero_or(draw, 0.003, 0.3) * fit.spread}
 
 
 def _imbalance(draw: Draw, fit: MarketFit) -> dict[str, Any]:
@@ -131,4 +133,10 @@ def trials_of(name: str, fit: MarketFit, terms: Terms, trials: int, seed: int) -
         return [{}]
     common, key = terms.told(), zlib.crc32(name.encode())
     draws = (np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, key, each]))) for each in range(trials))
-    return [common | BASELINES[name](draw, fit) for draw in draws]
+    found: list[Mapping[str, Any]] = []
+    for draw in draws:
+        params = BASELINES[name](draw, fit)
+        if _SKEW in params:
+            params[_SKEW] /= terms.size  # the range is a quote's
+        found.append(common | params)
+    return found

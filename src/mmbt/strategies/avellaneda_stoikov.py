@@ -1,7 +1,7 @@
 """The quotes of Avellaneda and Stoikov (2008), with a horizon that stays as far away as it is.
 
-With s the mid, Q the position, sigma the deviation of the mid in a second, A exp(-k d) the fills at distance d, gamma
-the aversion to risk and tau the horizon, prices in ticks:
+With s the mid, Q the position in quotes of one size, sigma the deviation of the mid in a second, A exp(-k d) the fills
+at distance d, gamma the aversion to risk and tau the horizon, prices in ticks:
 
     r = s - Q gamma sigma^2 tau        half spread = gamma sigma^2 tau / 2 + ln(1 + gamma/k) / gamma
 
@@ -38,7 +38,7 @@ class AvellanedaStoikov(Strategy):
 
         sigma: float = Field(1.0, ge=0, le=1e9, description="deviation of the mid in a second, ticks")
         k: float = Field(0.5, gt=0, le=1e9, description="how fast fills get rarer with distance, a tick")
-        gamma: float = Field(0.01, gt=0, le=1e6, description="aversion to risk, a tick and lot")
+        gamma: float = Field(0.01, gt=0, le=1e6, description="aversion to risk, a tick and quote")
         horizon: Interval = Field("60s", description="how far ahead risk is looked at")
         size: Lots = Field(1, description="quantity of each quote")
         interval: Interval = Field("100ms", description="time between two looks at the market")
@@ -51,4 +51,5 @@ class AvellanedaStoikov(Strategy):
         p = self.params
         skew = p.gamma * p.sigma**2 * duration_ns(p.horizon) / 1e9
         half_spread = skew / 2 + math.log1p(p.gamma / p.k) / p.gamma
-        return Quoter(half_spread_ticks=half_spread, skew_ticks_per_lot=skew, size=p.size, max_position=p.max_position)
+        return Quoter(half_spread_ticks=half_spread, skew_ticks_per_lot=skew / p.size, size=p.size,
+                      max_position=p.max_position)
