@@ -33,7 +33,7 @@ FORBIDDEN = {
     "strategies": {"evaluate", "formats", "store", "report", "synth", "cli"},
     "backtest": {"evaluate", "formats", "report", "synth", "testing", "cli"},
     "testing": {"cli", "report"},
-    "evaluate": {"formats", "store", "synth", "synthetic", "testing", "envs", "cli", "cysim"},
+    "evaluate": {"formats", "store", "synth", "synthetic", "testing", "learn", "cli", "cysim"},
     "theory": {"formats", "store", "strategies", "backtest", "portfolio", "report", "synth", "synthetic", "testing",
                "evaluate", "envs", "learn", "cli", "cysim"},
     "envs": {"evaluate", "formats", "report", "synth", "testing", "theory", "learn", "cli"},
