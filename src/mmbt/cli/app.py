@@ -146,13 +146,13 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
     lazy={
         "convert": ("mmbt.cli.convert:convert", "Turn raw quote and trade files into a store."),
         "backtest": ("mmbt.cli.backtest:backtest", "Replay a store against a strategy."),
-        "evaluate": ("mmbt.cli.evaluate:evaluate", "Judge strategies against tuned baselines on days held out."),
         "strategies": ("mmbt.cli.strategies:strategies", "List, show and start strategies."),
         "formats": ("mmbt.cli.formats:formats", "List the raw formats that convert reads."),
         "hot": ("mmbt.cli.hot:hot", "Show, fill or clear the hot store of a store."),
         "synthetic": ("mmbt.cli.synthetic:synthetic", "Price a pair through others, beside its own book."),
         "synth": ("mmbt.cli.synth:synth", "Generate raw data of a market whose truth is known."),
         "solve": ("mmbt.cli.solve:solve", "Compute the exact answers of a model."),
+        "evaluate": ("mmbt.cli.evaluate:evaluate", "Judge strategies against tuned baselines on days held out."),
         "doctor": ("mmbt.cli.doctor:doctor", "Check the installation, and say what to do."),
     },
 )
