@@ -18,7 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["BaseModelParams", "ExactMarketParams"]
+__all__ = ["BaseModelParams", "CarteaJaimungalParams", "ExactMarketParams", "PlantedEdgeParams"]
 
 _MOST_SHIFTS = 10_000
 
@@ -215,3 +215,41 @@ class ExactMarketParams(_Params):
         """The state of the market at the start."""
         imbalance, spread = self.start or (0.0, 1.0)
         return _nearest(self.imbalances, imbalance) * len(self.spreads) + _nearest(self.spreads, spread)
+
+
+class CarteaJaimungalParams(_Params):
+    """The model of Cartea, Jaimungal and Penalva with a running penalty; units are the user's own."""
+
+    lam: float = Field(1.0, gt=0, allow_inf_nan=False, description="market orders a unit of time and side")
+    kappa: float = Field(100.0, gt=0, allow_inf_nan=False, description="how fast fills get rarer with distance")
+    alpha: float = Field(1e-4, ge=0, allow_inf_nan=False, description="penalty of inventory squared at the end")
+    phi: float = Field(1e-5, ge=0, allow_inf_nan=False, description="penalty of inventory squared, a unit of time")
+    T: float = Field(30.0, gt=0, allow_inf_nan=False, description="time that is left")
+    q_max: int = Field(10, ge=1, le=1000, description="limit of the inventory, in lots")
+
+
+class PlantedEdgeParams(_Params):
+    """Days of a market of one spread S, whose imbalance I in -1, 0, 1 foretells moves of the mid; prices in ticks.
+
+    A day has `steps` steps of a second. In each the mid moves up by a tick with the chance `move` (1 + `edge` I) / 2,
+    down with `move` (1 - `edge` I) / 2. A quote d from the mid is run over within a step, independently of all else,
+    with the chance `fill` min(1, exp(-k (d - S/2) / S)). Then I moves by `imbalance_moves`.
+    """
+
+    edge: float = Field(0.6, ge=0, le=1, description="how well the imbalance foretells moves; 0: not at all")
+    steps: int = Field(3600, ge=1, le=86_000, description="seconds of a day")
+    spread: int = Field(4, ge=2, le=1000, multiple_of=2, description="the market's spread, ticks")
+    move: float = Field(0.6, ge=0, le=1, description="chance that the mid moves in a step")
+    fill: float = Field(0.6, gt=0, le=1, description="chance that a quote at the touch is run over in a step")
+    k: float = Field(1.5, gt=0, allow_inf_nan=False, description="how fast fills get rarer with distance, per spread")
+    q_max: int = Field(10, ge=1, le=1000, description="limit of the inventory, in lots")
+    imbalance_moves: _Matrix = Field(
+        ((0.9, 0.1, 0.0), (0.05, 0.9, 0.05), (0.0, 0.1, 0.9)), description="its chances in a step, from -1, 0 and 1"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> PlantedEdgeParams:
+        rows = self.imbalance_moves
+        if len(rows) != 3 or any(len(row) != 3 or min(row) < 0 or abs(math.fsum(row) - 1) > 1e-9 for row in rows):
+            raise ValueError("imbalance_moves: must be 3 rows of 3 chances that add up to 1")
+        return self

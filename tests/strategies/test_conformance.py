@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any, ClassVar
 
@@ -10,11 +11,17 @@ from pydantic import ConfigDict
 
 from mmbt import Strategy, StrategyParams
 from mmbt.errors import StrategyError
+from mmbt.strategies.avellaneda_stoikov import AvellanedaStoikov
+from mmbt.strategies.base_model import BaseModelQuotes
+from mmbt.strategies.cartea_jaimungal import CarteaJaimungal
 from mmbt.strategies.fixed_spread import FixedSpread
+from mmbt.strategies.imbalance_skew import ImbalanceSkew
 from mmbt.strategies.ladder import Ladder
 from mmbt.strategies.linear_skew import LinearSkew
+from mmbt.strategies.no_quotes import NoQuotes
 from mmbt.strategies.random_quotes import RandomQuotes
 from mmbt.testing.conformance import StrategyConformance, small_market
+from mmbt.testing.reference import ReferenceQuoter
 
 TWO = ("BTC/USD_T+0", "A/B")
 
@@ -33,6 +40,37 @@ class TestLinearSkew(StrategyConformance):
 class TestLadder(StrategyConformance):
     strategy = Ladder
     values: ClassVar = {"levels": 5, "step_ticks": 0.5, "skew_ticks_per_lot": 0.1, "half_spread_ticks": 0}
+
+
+class TestImbalanceSkew(StrategyConformance):
+    strategy = ImbalanceSkew
+    values: ClassVar = {"skew_ticks_per_lot": 0.3, "lean_ticks": 2, "size": 2, "max_position": 6, "interval": "30ms"}
+    instruments = TWO
+
+
+class TestAvellanedaStoikov(StrategyConformance):
+    strategy = AvellanedaStoikov
+    values: ClassVar = {"interval": "30ms", "gamma": 0.1, "horizon": "20s", "sigma": 0.5, "max_position": 6}
+
+    def make_reference(self) -> Strategy:
+        # a skew of 0.1 * 0.5^2 * 20, around it half of that and ln(1 + 0.1 / 0.5) / 0.1
+        return ReferenceQuoter(interval=30_000_000, skew_ticks_per_lot=0.5, max_position=6,
+                               half_spread_ticks=0.25 + math.log1p(0.2) / 0.1)
+
+
+class TestCarteaJaimungal(StrategyConformance):
+    strategy = CarteaJaimungal
+    values: ClassVar = {"interval": "30ms", "size": 2, "max_position": 6}
+    instruments = TWO
+
+
+class TestBaseModelQuotes(StrategyConformance):
+    strategy = BaseModelQuotes
+    values: ClassVar = {"interval": "30ms", "max_position": 3, "shifts": "0,0.5,1"}
+
+
+class TestNoQuotes(StrategyConformance):
+    strategy = NoQuotes
 
 
 class Wide(Strategy):

@@ -24,5 +24,5 @@ def test_a_model_says_what_it_is(name: str) -> None:
 def test_an_unknown_model_gets_near_names() -> None:
     with pytest.raises(UsageError, match="no such model 'base-modl'; did you mean 'base-model'"):
         find("base-modl")
-    with pytest.raises(UsageError, match="there are base-model, exact-market"):
+    with pytest.raises(UsageError, match="there are base-model, cartea-jaimungal, exact-market"):
         find("xyzzy")

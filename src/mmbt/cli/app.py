@@ -152,6 +152,7 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
         "synthetic": ("mmbt.cli.synthetic:synthetic", "Price a pair through others, beside its own book."),
         "synth": ("mmbt.cli.synth:synth", "Generate raw data of a market whose truth is known."),
         "solve": ("mmbt.cli.solve:solve", "Compute the exact answers of a model."),
+        "evaluate": ("mmbt.cli.evaluate:evaluate", "Judge strategies against tuned baselines on days held out."),
         "doctor": ("mmbt.cli.doctor:doctor", "Check the installation, and say what to do."),
     },
 )

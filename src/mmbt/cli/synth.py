@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmbt.cli.app import command
 from mmbt.cli.options import PAIR
 from mmbt.cli.output import Document, emit_text, progress, safe
+from mmbt.errors import UsageError
+
+if TYPE_CHECKING:
+    from mmbt.synth.planted import PlantedDays
 
 __all__ = ["synth"]
 
 FOLDER = "data/synth"
+PLANTED = "planted-edge"
 
 
 def _stray(word: str) -> str:
@@ -26,6 +32,7 @@ def _stray(word: str) -> str:
     mmbt synth btc-spot --duration 10min --seed 7
     mmbt synth triangle --out my-market -S edge=0 -S BTC/USD_T+0.order_rate=5
     mmbt convert synth --out synth-store
+    mmbt synth planted-edge --out planted -S edge=0.6 -S days=45 --seed 3
     """,
     hint=_stray,
 )
@@ -57,7 +64,8 @@ def synth(
 ) -> Document:
     """Generate the raw data of a market whose truth is known, in the layout `mmbt convert` reads.
 
-    PRESET is triangle (the default: BTC/USD, USD/RUB, BTC/RUB and ETH/USD), cross, btc-spot or btc-perp. The same
+    PRESET is triangle (the default: BTC/USD, USD/RUB, BTC/RUB and ETH/USD), cross, btc-spot or btc-perp; or
+    planted-edge, days of a market whose imbalance foretells its moves, for `mmbt train` and `mmbt evaluate`. The same
     settings and seed give the same bytes. The truth is written beside the files, in synth.json.
     """
     from mmbt.synth.presets import make_config
@@ -67,7 +75,7 @@ def synth(
     given |= {
         key: value for key, value in (("seed", seed), ("start", start), ("duration", duration)) if value is not None
     }
-    config = make_config(preset or "triangle", given)
+    config = _planted(given) if preset == PLANTED else make_config(preset or "triangle", given)
     with progress("generating", "rows") as bar:
         manifest = generate(
             config,
@@ -86,3 +94,20 @@ def synth(
         emit_text(safe(f"next   mmbt convert {out} --out {store}"))
 
     return Document({"out": out, **manifest}, show)
+
+
+def _planted(given: dict[str, Any]) -> PlantedDays:
+    """Days of a planted edge: the seed, the first date, how many, and the law."""
+    from mmbt.exact_models import PlantedEdgeParams
+    from mmbt.strategies.params import fill_params
+    from mmbt.synth.planted import PlantedDays
+
+    if "duration" in given:
+        raise UsageError(f"{PLANTED}: a day lasts `-S steps=` seconds, and `-S days=` says how many there are")
+    days, seed, start = given.pop("days", 45), given.pop("seed", 1), given.pop("start", "2024-01-01")
+    try:
+        count, first = int(days), date.fromisoformat(start)
+    except ValueError as error:
+        raise UsageError(f"{PLANTED}: {error}; days is a whole number, and --start a date such as 2024-01-01") from None
+    params = fill_params(PLANTED, PlantedEdgeParams, [f"{key}={value}" for key, value in given.items()])
+    return PlantedDays(params, count, int(seed), first)

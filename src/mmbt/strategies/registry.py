@@ -27,12 +27,22 @@ __all__ = ["BUILT_IN", "GROUP", "Available", "Description", "available", "descri
 GROUP = "mmbt.strategies"
 
 BUILT_IN = {  # name: class, first line of its docstring (a test compares them)
+    "avellaneda-stoikov": ("mmbt.strategies.avellaneda_stoikov:AvellanedaStoikov",
+                           "Quote by the formulas of Avellaneda and Stoikov, whose horizon moves along."),
+    "base-model": ("mmbt.strategies.base_model:BaseModelQuotes",
+                   "Quote by the exact policy of the base model."),
+    "cartea-jaimungal": ("mmbt.strategies.cartea_jaimungal:CarteaJaimungal",
+                         "Quote at the optimal depths of Cartea and Jaimungal."),
     "fixed-spread": ("mmbt.strategies.fixed_spread:FixedSpread",
                      "Quote both sides at a fixed distance from the mid."),
+    "imbalance-skew": ("mmbt.strategies.imbalance_skew:ImbalanceSkew",
+                       "Quote around a price that leans against the position and with the imbalance of the book."),
     "ladder": ("mmbt.strategies.ladder:Ladder",
                "Quote several levels a side around a price that may lean against the position."),
     "linear-skew": ("mmbt.strategies.linear_skew:LinearSkew",
                     "Quote around a price that leans against the position."),
+    "no-quotes": ("mmbt.strategies.no_quotes:NoQuotes",
+                  "Quote nothing: the baseline that costs and earns nothing."),
     "random": ("mmbt.strategies.random_quotes:RandomQuotes",
                "Quote at random distances from a randomly shifted mid."),
 }

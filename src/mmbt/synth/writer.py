@@ -16,21 +16,21 @@ import json
 import lzma
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from mmbt.errors import FileError, UsageError, did_you_mean
-from mmbt.market import TobBatch
+from mmbt.market import Instrument, TobBatch
 from mmbt.synth.config import SynthConfig
 from mmbt.synth.laws import truth
 from mmbt.synth.market import Block, MarketBlocks
 from mmbt.synth.text import DAY_NS, day_name, decimals, lines, number, stamp, text
 
-__all__ = ["Compression", "generate"]
+__all__ = ["Compression", "Source", "generate"]
 
 Compression = Literal["none", "gz", "bz2", "xz", "zst"]
 Progress = Callable[[float, int], None]
@@ -39,14 +39,48 @@ HEADERS = {"tob": b"exchange_time;instrument;bid;bid_size;ask;ask_size\n",
 BLOCK_ROWS = 100_000
 
 
-def generate(config: SynthConfig, out_dir: str | os.PathLike[str], progress: Progress | None = None, *,
+class Source(Protocol):
+    """A market of consecutive blocks, and what is true of it."""
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """The instruments."""
+
+    @property
+    def span_ns(self) -> tuple[int, int]:
+        """Its start and end."""
+
+    def __iter__(self) -> Iterator[Block]:
+        """The blocks, in order of time."""
+
+    def truth(self) -> dict[str, Any]:
+        """Every parameter by name, as JSON types."""
+
+
+class _Configured:
+    """The market of a config as a source."""
+
+    def __init__(self, config: SynthConfig):
+        self._config = config
+        self._blocks = MarketBlocks(config, BLOCK_ROWS)
+        self.instruments = self._blocks.instruments
+        self.span_ns = (config.start_ns, config.start_ns + 1000 * config.duration_us)
+
+    def __iter__(self) -> Iterator[Block]:
+        return iter(self._blocks)
+
+    def truth(self) -> dict[str, Any]:
+        return truth(self._config)
+
+
+def generate(config: SynthConfig | Source, out_dir: str | os.PathLike[str], progress: Progress | None = None, *,
              compression: Compression = "none", overwrite: bool = False) -> dict[str, Any]:
     """Write a market as raw files with its manifest.
 
     Parameters
     ----------
     config
-        The market; the same config gives the same bytes.
+        The market, or whatever draws one; the same config gives the same bytes.
     out_dir
         The folder, made if needed.
     progress
@@ -81,7 +115,8 @@ def generate(config: SynthConfig, out_dir: str | os.PathLike[str], progress: Pro
         _sweep(out)
         room.mkdir()
         try:
-            manifest = _write(config, room, progress, compression)
+            source = _Configured(config) if isinstance(config, SynthConfig) else config
+            manifest = _write(source, room, progress, compression)
             for path in older:
                 path.unlink()
             for entry in [*manifest["files"], {"path": "synth.json"}]:
@@ -123,32 +158,34 @@ class _DayFile:
         return {"path": self.path.name, "rows": self.rows, "bytes": self.path.stat().st_size, "sha256": sha256}
 
 
-def _write(config: SynthConfig, room: Path, progress: Progress | None, compression: Compression) -> dict[str, Any]:
-    counts = {name: {"tob_rows": 0, "trade_rows": 0} for name in config.pairs}
+def _write(source: Source, room: Path, progress: Progress | None, compression: Compression) -> dict[str, Any]:
+    instruments = {instrument.name: instrument for instrument in source.instruments}
+    counts = {name: {"tob_rows": 0, "trade_rows": 0} for name in instruments}
+    first, last = source.span_ns
     files: list[dict[str, Any]] = []
     day, now = -1, list[_DayFile]()
     total = 0
     try:
-        for block in MarketBlocks(config, BLOCK_ROWS):
+        for block in source:
             for today in range(block.start_ns // DAY_NS, (block.end_ns - 1) // DAY_NS + 1):
                 if today > day:
                     files += [file.close() for file in now]
                     day, now = today, [_DayFile(room, table, today, compression) for table in HEADERS]
                 for table, file in enumerate(now):
-                    data, rows = _text(config, block, table, today)
+                    data, rows = _text(instruments, block, table, today)
                     file.write(data, rows)
                     total += rows
             for name, (tob, trades) in block.tables.items():
                 counts[name]["tob_rows"] += len(tob.ts)
                 counts[name]["trade_rows"] += len(trades.ts)
             if progress is not None:
-                progress((block.end_ns - config.start_ns) / (1000 * config.duration_us), total)
+                progress((block.end_ns - first) / (last - first), total)
         files += [file.close() for file in now]
     except BaseException:
         for file in now:
             file.drop()
         raise
-    manifest = truth(config) | {"rows": counts, "files": files}
+    manifest = source.truth() | {"rows": counts, "files": files}
     path = room / "synth.json"
     with path.open("w", encoding="utf-8") as stream:
         json.dump(manifest, stream, indent=1, ensure_ascii=False)
@@ -158,11 +195,11 @@ def _write(config: SynthConfig, room: Path, progress: Progress | None, compressi
     return manifest
 
 
-def _text(config: SynthConfig, block: Block, table: int, day: int) -> tuple[bytes, int]:
+def _text(instruments: Mapping[str, Instrument], block: Block, table: int, day: int) -> tuple[bytes, int]:
     parts = []
     for name, tables in block.tables.items():
-        tick, tick_places = decimals(config.pairs[name].tick_size)
-        lot, lot_places = decimals(config.pairs[name].lot_size)
+        tick, tick_places = decimals(instruments[name].tick_size)
+        lot, lot_places = decimals(instruments[name].lot_size)
         whole = tables[table]
         begin, end = np.searchsorted(whole.ts, [day * DAY_NS, (day + 1) * DAY_NS], "left")
         rows = int(end - begin)

@@ -21,9 +21,17 @@ MODELS = {  # name: module, first line of its docstring (a test compares them)
         "mmbt.theory.base_model",
         "The base model: quotes around a market that stands still, paid by the spread and charged for risk.",
     ),
+    "cartea-jaimungal": (
+        "mmbt.theory.cartea_jaimungal",
+        "Cartea, Jaimungal and Penalva (2015, ch. 10): quotes of a maker who pays for inventory as time goes by.",
+    ),
     "exact-market": (
         "mmbt.theory.exact_market",
         "The exact market: imbalance foretells the mid, the spread changes, and every answer is known.",
+    ),
+    "planted-edge": (
+        "mmbt.theory.planted_edge",
+        "The planted edge: a market whose imbalance foretells its moves, and the most that can be earned in it.",
     ),
 }
 

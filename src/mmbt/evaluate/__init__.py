@@ -1,0 +1,1 @@
+"""Judging strategies on days that nothing was chosen on (docs: evaluate)."""

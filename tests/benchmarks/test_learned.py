@@ -1,0 +1,36 @@
+"""The programs that train and judge run through, on days and trainings that are far too small to learn from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmbt.cli import main as mmbt
+
+pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
+
+
+def test_a_planted_edge_is_trained_on_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from benchmarks.edge import main
+
+    found = tmp_path / "edge.json"
+    main(["--steps", "40000", "--seconds", "200", "--days", "2", "1", "10", "--trials", "2", "--json", str(found)])
+    out = capsys.readouterr().out
+    assert "of the exact" in out
+    (row,) = json.loads(found.read_text("utf-8"))
+    assert row["exact"] > row["learner"]
+    assert row["low"] <= row["difference"] <= row["high"]
+
+
+def test_real_days_are_trained_on_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from benchmarks.equity import main
+
+    raw = tmp_path / "raw"
+    assert mmbt(["synth", "planted-edge", "--out", str(raw), "-S", "days=4", "-S", "steps=200"]) == 0
+    main([str(raw), "--size", "1", "--max-position", "5", "--steps", "40000", "--seeds", "1", "--trials", "2"])
+    out = capsys.readouterr().out
+    assert out.count("best baseline on validation") == 2
+    assert out.count("| learner |") + out.count("| learner (abstains) |") == 2
