@@ -17,7 +17,7 @@ from mmbt.envs._sampling import Sampler
 from mmbt.envs.world import Intervals, Observation, Sizes
 from mmbt.errors import UsageError
 
-__all__ = ["Law", "Place", "TRIES", "SampledWorld", "Scratch"]
+__all__ = ["TRIES", "Law", "Place", "SampledWorld", "Scratch"]
 
 _MOST_DELAYED_ACTIONS = 256  # each leads to a state of its own, numbered in a byte
 _MOST_ACTIONS = 2**15 - 1
