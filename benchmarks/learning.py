@@ -155,7 +155,8 @@ def setting(text: str) -> tuple[str, Any]:
 
 def main(arguments: Iterable[str] | None = None) -> None:
     """Run a case."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.learning", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learning",
+                                     description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of the case's own")
     parser.add_argument("-S", dest="set", type=setting, action="append", default=[], metavar="NAME=VALUE",

@@ -74,7 +74,8 @@ class Watch(BaseCallback):
     def __init__(self, score: Any, job: dict[str, Any]) -> None:
         super().__init__()
         self.score, self.job, self.curve = score, job, []
-        self.began_wall, self.began_cpu, self.aside_wall, self.aside_cpu = time.perf_counter(), time.process_time(), 0, 0
+        self.began_wall, self.began_cpu = time.perf_counter(), time.process_time()
+        self.aside_wall = self.aside_cpu = 0.0
         self.first: tuple[int, int, float, float] | None = None
 
     def spent(self) -> tuple[float, float]:

@@ -10,8 +10,8 @@ law of one step, with the draws of that market and step, the same whatever is do
     reward     what is earned in the step that the action governs, D steps on; what is earned before is decided already
     next       the level by its chances; without a delay one state for each inventory that some action leads to, in the
                order in which the actions lead there, with a delay one for each action that is tried
-    tried      all actions; with a delay only as many as there is room for states, drawn for each row, the one taken
-               among them: the others count as inadmissible in that row
+    tried      all actions; with a delay only as many as there is room for states, drawn for each interval, the one
+               taken among them: the others count as inadmissible in its rows
 
 Every draw is a function of (seed, stream, step, market): nothing depends on what was drawn before, and what a market
 will do in the next D steps can be looked up. The memory belongs to the arrays that were handed in.
@@ -125,8 +125,9 @@ cdef class Sampler:
                     self._learn(i, i, self.inventory[i], actions[i], draw_key(seed, TRY, step, i))
                 for row in range(self.n, self.rows):
                     source = (first + row - self.n) % self.n
-                    self._learn(row, source, self._relabel(draw_key(seed, RELABEL, step, row - self.n)), -1,
-                                draw_key(seed, TRY, step, row))
+                    self._learn(row, source, self._relabel(draw_key(seed, RELABEL, step, row - self.n)), actions[source],
+                                draw_key(seed, TRY, step, source))
+                    self.action[row] = -1
                 for i in range(self.n):
                     self._move(i, actions[i])
                     self._look(i)

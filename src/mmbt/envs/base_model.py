@@ -33,7 +33,9 @@ class BaseModelWorld(SampledWorld):
 
     name = "base-model"
 
-    def __init__(self, params: BaseModelParams, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES) -> None:
+    def __init__(
+        self, params: BaseModelParams, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES
+    ) -> None:
         self.params = params
         actions = np.array(params.actions)
         allowed = np.ones((3, len(actions)), np.bool_)

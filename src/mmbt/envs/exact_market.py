@@ -32,7 +32,9 @@ class ExactMarketWorld(SampledWorld):
 
     name = "exact-market"
 
-    def __init__(self, params: ExactMarketParams | None = None, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES) -> None:
+    def __init__(
+        self, params: ExactMarketParams | None = None, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES
+    ) -> None:
         self.params = params = params or ExactMarketParams()
         levels, actions = np.array(params.levels), np.array(params.actions)
         ask_edge, bid_edge = actions[:, 1] + actions[:, 0], actions[:, 1] - actions[:, 0]

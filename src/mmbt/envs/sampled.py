@@ -21,7 +21,7 @@ __all__ = ["TRIES", "Law", "Place", "SampledWorld", "Scratch"]
 
 _MOST_DELAYED_ACTIONS = 256  # each leads to a state of its own, numbered in a byte
 _MOST_ACTIONS = 2**15 - 1
-TRIES = 255
+TRIES = 8  # of the actions of a row, where each leads to a state of its own
 
 
 class Law(NamedTuple):
@@ -95,8 +95,8 @@ class SampledWorld:
         self._place = Place(np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros((n, delay), np.int16))
         self._seen = _observation(self.sizes, n)
         self._learned = _intervals(self.sizes, rows, beta)
-        scratch = Scratch(np.empty((n, delay + 1, 3)), np.empty((n, delay + 2), np.int32), np.empty(delay + 1, np.int16),
-                          np.empty(self.sizes.outcomes, np.int16))
+        scratch = Scratch(np.empty((n, delay + 1, 3)), np.empty((n, delay + 2), np.int32),
+                          np.empty(delay + 1, np.int16), np.empty(self.sizes.outcomes, np.int16))
         self._sampler = Sampler(law, self._place, self._seen, self._learned, scratch)
         self._seed = self._step = 0
         self.reset(0)

@@ -43,8 +43,8 @@ class StableVectorEnv(VecEnv):
 
     def reset(self) -> NDArray[Any]:
         """Begin all anew; the first seed given counts."""
-        seed, self._seeds = self._seeds[0], [None] * self.num_envs
-        seen, _ = self.envs.reset(seed=seed)
+        seen, _ = self.envs.reset(seed=self._seeds[0])
+        self._reset_seeds()
         return np.asarray(seen)
 
     def step_async(self, actions: NDArray[Any]) -> None:

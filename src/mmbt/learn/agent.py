@@ -9,7 +9,9 @@ intervals that began in state s, with the K private states s'_k that the actions
     loss = mean over intervals of weight x (mean over admissible a of (e_a - e)^2 + shared_weight e^2)
 
 What the market does to the inventory moves all e_a alike: nearly all of the noise is in e, none of the choice between
-actions is. With a weight of 1 the loss is the plain mean of e_a^2; both have their minimum at the same Q.
+actions is. With a weight of 1 the loss is the plain mean of e_a^2; both have their minimum at the same Q. Where a batch
+has several inventories of each interval, the same is done once more: of their e, what differs between inventories is
+told apart from their mean m, which no choice depends on, and e^2 is replaced by (e - m)^2 + shared_weight m^2.
 
 Quantile regression replaces the square by the pinball loss between all pairs of quantiles (Dabney et al. 2018). The
 centre is a mean reward, subtracted so that values stay near 0 (Naik et al. 2024); it changes no preference, since
@@ -111,6 +113,8 @@ def build_network(inputs: int, actions: int, options: LearnerOptions) -> keras.M
 
     def dense(width: int, name: str, activation: str | None = None) -> keras.layers.Dense:
         start = keras.initializers.GlorotUniform(seed=(options.seed * 64 + next(seeds)) % 2**31)
+        if activation is None:  # a head: what it began with would have to be unlearned, slowly where it is smooth
+            start = keras.initializers.Zeros()
         return keras.layers.Dense(width, activation=activation, kernel_initializer=start, name=name)
 
     state = keras.Input((inputs,), name="state")
@@ -156,11 +160,13 @@ class Agent:
         How to learn.
     total
         Gradient steps until the end: schedules run along them.
+    group
+        Rows of a batch in turn that tell of one interval.
     """
 
-    def __init__(self, inputs: int, actions: int, options: LearnerOptions, total: int) -> None:
+    def __init__(self, inputs: int, actions: int, options: LearnerOptions, total: int, group: int = 1) -> None:
         prepare_tensorflow()
-        self.options, self.actions, self.total = options, actions, max(1, total)
+        self.options, self.actions, self.total, self.group = options, actions, max(1, total), group
         self.network = build_network(inputs, actions, options)
         start = [variable.numpy() for variable in self.network.trainable_variables]
         heads = 2 * len(options.layers)
@@ -301,8 +307,12 @@ class Agent:
             return over_actions(tf.where(tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5))
         if options.backup == "taken":
             return over_actions(tf.square(error))
-        shared = over_actions(error)
-        return over_actions(tf.square(error - shared[:, None])) + options.shared_weight * tf.square(shared)
+        shared, weight = over_actions(error), options.shared_weight
+        apart = over_actions(tf.square(error - shared[:, None]))
+        if self.group == 1:
+            return apart + weight * tf.square(shared)
+        common = tf.repeat(tf.reduce_mean(tf.reshape(shared, (-1, self.group)), 1), self.group)
+        return apart + weight * (tf.square(shared - common) + 0.1 * tf.square(common))
 
     def _forward(self, weights: Tensors, state: Any) -> Any:
         """[batch, actions, quantiles], quantiles = 1 when only the mean is learned."""
