@@ -35,7 +35,7 @@ SHORT: dict[str, Any] = {"steps": 400_000}
 TAKEN: dict[str, Any] = {"backup": "taken", "relabel": 0.0}
 VARIANTS: dict[str, dict[str, Any]] = {
     "the defaults": {},
-    "plain squared error": {"shared_weight": 1.0},
+    "plain squared error": {"balance": False},
     "Huber": {"loss": "huber"},
     "no centering": {"centering": False},
     "one network for both maxima": {"double": False},
@@ -82,7 +82,7 @@ def base_model(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Every model with the defaults."""
     rows = []
     for delay, k, (r, beta), p0, seed in product(
-            (0, 2), (0.5, 1, 2), ((0.1, 0.99), (0.02, 0.95)), (1, 0.3), options.seeds or range(1)):
+            (2, 0), (0.5, 1, 2), ((0.1, 0.99), (0.02, 0.95)), (1, 0.3), options.seeds or range(1)):
         params = {"k": k, "r": r, "beta": beta, "p0": p0, "delay": delay, "shifts": SHIFTS}
         rows.append(row := train("base-model", params=params, options={**options.set, "seed": seed}))
         note(f"delay {delay}, k {k:g}, r {r:g}, beta {beta:g}, p0 {p0:g}, seed {seed}: "

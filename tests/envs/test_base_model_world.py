@@ -42,7 +42,7 @@ def test_rewards_and_moves_follow_the_law(inventory: int) -> None:
 
 def test_with_a_delay_an_action_is_paid_when_it_governs_and_nothing_is_masked() -> None:
     params = PARAMS.model_copy(update={"delay": 2})
-    world, problem = BaseModelWorld(params, n=ROWS), make_problem(params)
+    world, problem = BaseModelWorld(params, n=ROWS, tries=16), make_problem(params)
     pending = (6, 1)
     earned = problem.before[:, None] + problem.gain[problem.kinds, 0]  # [Q, A]
     for inventory in (-2, 0, 2):

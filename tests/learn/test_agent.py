@@ -15,8 +15,8 @@ from mmbt.learn.agent import Agent, Batches  # noqa: E402
 from mmbt.learn.options import LearnerOptions  # noqa: E402
 
 INPUTS, ACTIONS, K = 4, 5, 3
-COMMON = 0.1  # of the weight of what the actions of a row share: what the rows of an interval share
-SMALL: dict[str, Any] = {"layers": (8,), "batch": 6, "updates": 2}
+ONCE = 1.0  # what the ratios of the mean squares begin with
+SMALL: dict[str, Any] = {"layers": (8,), "batch": 6, "updates": 2, "balance": False}
 
 
 @pytest.fixture(autouse=True)
@@ -90,14 +90,16 @@ def first_metrics(learner: Agent, batch: Batches) -> tuple[np.ndarray, float]:
         for row in range(6):
             first = row // learner.group * learner.group
             common = np.mean(means[first : first + learner.group])
+            between, moved = ((1 + ONCE) ** -2, 0.1 * (1 + ONCE) ** -2) if options.balance else (1, 1)
             weight = options.shared_weight * batch.weight[0, row]
-            losses[row] += weight * ((means[row] - common) ** 2 + COMMON * common**2 - means[row] ** 2)
+            losses[row] += weight * (between * (means[row] - common) ** 2 + moved * common**2 - means[row] ** 2)
     return np.array(priorities), float(np.mean(losses))
 
 
 @pytest.mark.parametrize("options", [
     {}, {"shared_weight": 0.1}, {"shared_weight": 1.0, "double": False}, {"loss": "huber"}, {"dueling": True},
-    {"group": 3}, {"group": 2, "shared_weight": 0.4}, {"backup": "taken"}, {"layers": ()}, {"layers": (8, 7), "dueling": True, "backup": "taken", "n_step": 3},
+    {"group": 3}, {"group": 2, "shared_weight": 0.4, "balance": True}, {"backup": "taken"}, {"layers": ()},
+    {"layers": (8, 7), "dueling": True, "backup": "taken", "n_step": 3},
 ], ids=str)
 def test_loss_and_priorities_are_those_of_plain_arithmetic(options: dict[str, Any]) -> None:
     learner, batch = agent(**options), batches(taken=options.get("backup") == "taken")
