@@ -21,7 +21,7 @@ class LearnerOptions(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, sampling and exploration")
 
     # How much
-    steps: Count = Field(1_500_000, description="steps of all markets together before learning ends")
+    steps: Count = Field(1_000_000, description="steps of all markets together before learning ends")
     ratio: float = Field(4.0, ge=0.001, le=1024, description="intervals learned per step, at least")
     batch: int = Field(256, ge=1, le=65536, description="intervals in a gradient step")
     updates: int = Field(32, ge=1, le=256, description="gradient steps in one compiled call")
