@@ -55,7 +55,7 @@ def test_with_a_delay_an_action_is_paid_when_it_governs_and_nothing_is_masked() 
             chances = problem.moves[problem.kinds, action]
             held = sum(np.roll(held * chances[:, j], j - 1) for j in range(3))
         within(learned.reward, held @ earned)
-        assert (seen.private[:, 2:] == np.array([0, 0.5, 2, 2], np.float32)).all()
+        assert (seen.private[:, 3:] == np.array([0, 0.5, 2, 2], np.float32)).all()
 
 
 def test_a_side_at_its_limit_leaves_one_action_for_each_shift_of_the_other() -> None:

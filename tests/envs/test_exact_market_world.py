@@ -75,7 +75,7 @@ def test_with_a_delay_the_oldest_action_governs(pending: tuple[int, ...]) -> Non
             within((moved == j).astype(float), chance)
         newest = np.array(world.params.actions, np.float32)
         assert (learned.next_private[:, :, -2:] == newest[learned.outcome.astype(int)]).all()
-        assert (learned.next_private[:, :, 2:-2] == newest[list(pending[1:])].reshape(1, 1, -1)).all()
+        assert (learned.next_private[:, :, 3:-2] == newest[list(pending[1:])].reshape(1, 1, -1)).all()
 
 
 def test_with_a_delay_an_action_is_paid_for_the_step_that_it_governs() -> None:
@@ -205,7 +205,7 @@ def test_relabelled_rows_draw_all_that_is_private_uniformly(delay: int) -> None:
         within((np.rint(drawn[:, 0] * 3) == inventory).astype(float), 1 / 7)
     for place in range(delay):
         for action in world.params.actions:
-            within((drawn[:, 2 + 2 * place : 4 + 2 * place] == np.float32(action)).all(axis=1).astype(float), 1 / 25)
+            within((drawn[:, 3 + 2 * place : 5 + 2 * place] == np.float32(action)).all(axis=1).astype(float), 1 / 25)
 
 
 @pytest.mark.parametrize(("relabel", "rows"), [(0.0, 64), (0.1, 71), (0.5, 128), (0.75, 256)])
@@ -264,9 +264,9 @@ def test_what_is_seen_at_the_start() -> None:
     world: World = ExactMarketWorld(n=2)
     seen = world.reset(0)
     assert seen.market.tolist() == [[0, 1, 0, 1, 0]] * 2
-    assert seen.private.tolist() == [[0, 0]] * 2
+    assert seen.private.tolist() == [[0, 0, 0]] * 2
     assert seen.admissible.all()
-    assert (world.sizes.actions, world.sizes.market, world.sizes.private, world.sizes.outcomes) == (25, 5, 2, 3)
+    assert (world.sizes.actions, world.sizes.market, world.sizes.private, world.sizes.outcomes) == (25, 5, 3, 3)
 
 
 def test_what_does_not_fit_is_refused() -> None:

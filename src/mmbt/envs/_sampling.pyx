@@ -125,8 +125,8 @@ cdef class Sampler:
                     self._learn(i, i, self.inventory[i], actions[i], draw_key(seed, TRY, step, i))
                 for row in range(self.n, self.rows):
                     source = (first + row - self.n) % self.n
-                    self._learn(row, source, self._relabel(draw_key(seed, RELABEL, step, row - self.n)), actions[source],
-                                draw_key(seed, TRY, step, source))
+                    self._learn(row, source, self._relabel(draw_key(seed, RELABEL, step, row - self.n)),
+                                actions[source], draw_key(seed, TRY, step, source))
                     self.action[row] = -1
                 for i in range(self.n):
                     self._move(i, actions[i])
@@ -170,9 +170,10 @@ cdef class Sampler:
         cdef float share = <float>(<double>inventory / self.q_max)
         to[0] = share
         to[1] = -share if share < 0 else share
+        to[2] = (share > 0) - (share < 0)
         for d in range(self.delay):
-            to[2 + 2 * d] = self.action_features[self.way[d + skip], 0]
-            to[3 + 2 * d] = self.action_features[self.way[d + skip], 1]
+            to[3 + 2 * d] = self.action_features[self.way[d + skip], 0]
+            to[4 + 2 * d] = self.action_features[self.way[d + skip], 1]
 
     # By one action, in the step `d` steps on.
     cdef inline double _earned(self, Py_ssize_t i, int d, Py_ssize_t a, bint sold, bint bought, int was,

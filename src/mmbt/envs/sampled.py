@@ -71,8 +71,8 @@ class Start:
 class SampledWorld:
     """n markets that follow one law. They never end: the discount is the same in every row.
 
-    The private part of the input is inventory / q_max, its magnitude, and two numbers for each action under way, the
-    oldest first; the market's part names its level.
+    The private part of the input is inventory / q_max, its magnitude and sign, for what risk costs bends where a
+    position begins, and two numbers for each action under way, the oldest first; the market's part names its level.
     """
 
     name = "sampled"
@@ -91,7 +91,7 @@ class SampledWorld:
                              "coarser list of quotes")
         self._law, self._start, self._levels = law, start, levels
         rows = n + round(n * relabel / (1 - relabel))
-        self.sizes = Sizes(n, actions, features, 2 + 2 * delay, min(tries, actions) if delay else 3)
+        self.sizes = Sizes(n, actions, features, 3 + 2 * delay, min(tries, actions) if delay else 3)
         self._place = Place(np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros((n, delay), np.int16))
         self._seen = _observation(self.sizes, n)
         self._learned = _intervals(self.sizes, rows, beta)
@@ -170,7 +170,7 @@ class SampledWorld:
         """What is seen where these are the inventories [N], the levels [N] and the actions under way [N, D]."""
         held, way = np.asarray(inventory), np.asarray(pending)
         share = (held / self._law.q_max).astype(np.float32)
-        own = np.concatenate([share[:, None], np.abs(share)[:, None],
+        own = np.concatenate([share[:, None], np.abs(share)[:, None], np.sign(share)[:, None],
                               self._law.action_features[way].reshape(len(held), -1)], axis=1)
         kind = 1 + (held >= self._law.q_max).astype(np.int64) - (held <= -self._law.q_max)
         return Observation(self._law.level_features[np.asarray(level)], own, self._law.allowed[kind])

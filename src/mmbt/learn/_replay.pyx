@@ -9,8 +9,9 @@ a block may be pushed by one thread while another samples, and what is sampled d
     commit()         at the next barrier: the block can be sampled
 
 Sampling is a function of (seed, number of the update, place in it). In groups, the rows that tell of one interval are
-drawn together: each push has as many rows of every market, market by market in turn. With priorities, place i of n looks for the mass
-(i + u) / n of the tree, in which a leaf is priority ** alpha, and a new row has the highest priority met so far.
+drawn together: each push has as many rows of every market, market by market in turn. With priorities, place i of n
+looks for the mass (i + u) / n of the tree, in which a leaf is priority ** alpha, and a new row has the highest
+priority met so far.
 
 A path of n steps runs along rows of one market, for as long as the state that a row's action led to is, bit for bit,
 the state the next row began in: it ends where a market ended or was cut off, and where nothing newer is known.
