@@ -15,7 +15,8 @@ from mmbt.learn.agent import Agent, Batches  # noqa: E402
 from mmbt.learn.options import LearnerOptions  # noqa: E402
 
 INPUTS, ACTIONS, K = 4, 5, 3
-SMALL: dict[str, Any] = {"layers": (8,), "batch": 6, "updates": 2}
+ONCE = 1.0  # what the ratios of the mean squares begin with
+SMALL: dict[str, Any] = {"layers": (8,), "batch": 6, "updates": 2, "balance": False}
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +27,19 @@ def eagerly(request: pytest.FixtureRequest) -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
-def agent(total: int = 100, **options: Any) -> Agent:
-    return Agent(INPUTS, ACTIONS, LearnerOptions(**SMALL | options), total)
+def agent(total: int = 100, group: int = 1, **options: Any) -> Agent:
+    """One whose heads have begun to differ: they begin at zero."""
+    learner = Agent(INPUTS, ACTIONS, LearnerOptions(**SMALL | options), total, group)
+    draw, state = np.random.default_rng(learner.options.seed), learner.state()
+    heads = [draw.normal(0, 0.3, state[f"online.{place}"].shape).astype(np.float32)
+             for place in range(len(learner.weights())) if not state[f"online.{place}"].any()]
+    for name in ("online", "target", "average"):
+        each = iter(heads)
+        for place in range(len(learner.weights())):
+            if not state[f"{name}.{place}"].any():
+                state[f"{name}.{place}"] = next(each)
+    learner.restore(state)
+    return learner
 
 
 def batches(seed: int = 0, taken: bool = False) -> Batches:
@@ -54,7 +66,7 @@ def first_metrics(learner: Agent, batch: Batches) -> tuple[np.ndarray, float]:
     def q(state: np.ndarray) -> np.ndarray:
         return learner.q_values(state.reshape(-1, INPUTS), "online").astype(np.float64)
 
-    priorities, losses = [], []
+    priorities, losses, means = [], [], []
     for row in range(6):
         values = []
         for k in range(batch.next_state.shape[2]):
@@ -73,12 +85,21 @@ def first_metrics(learner: Agent, batch: Batches) -> tuple[np.ndarray, float]:
             shared = 1.0 if options.backup == "taken" else options.shared_weight
             loss = (error**2).mean() - (1 - shared) * error.mean() ** 2
         losses.append(batch.weight[0, row] * loss)
+        means.append(error.mean())
+    if learner.group > 1:
+        for row in range(6):
+            first = row // learner.group * learner.group
+            common = np.mean(means[first : first + learner.group])
+            between, moved = ((1 + ONCE) ** -2, 0.1 * (1 + ONCE) ** -2) if options.balance else (1, 1)
+            weight = options.shared_weight * batch.weight[0, row]
+            losses[row] += weight * (between * (means[row] - common) ** 2 + moved * common**2 - means[row] ** 2)
     return np.array(priorities), float(np.mean(losses))
 
 
 @pytest.mark.parametrize("options", [
     {}, {"shared_weight": 0.1}, {"shared_weight": 1.0, "double": False}, {"loss": "huber"}, {"dueling": True},
-    {"backup": "taken"}, {"layers": ()}, {"layers": (8, 7), "dueling": True, "backup": "taken", "n_step": 3},
+    {"group": 3}, {"group": 2, "shared_weight": 0.4, "balance": True}, {"backup": "taken"}, {"layers": ()},
+    {"layers": (8, 7), "dueling": True, "backup": "taken", "n_step": 3},
 ], ids=str)
 def test_loss_and_priorities_are_those_of_plain_arithmetic(options: dict[str, Any]) -> None:
     learner, batch = agent(**options), batches(taken=options.get("backup") == "taken")

@@ -85,6 +85,54 @@ def test_the_ring_keeps_the_newest_rows_and_never_samples_a_block_under_way() ->
     assert set(sampled(replay, 2000)[0]) == set(range(50))
 
 
+def test_rows_of_an_interval_are_drawn_together_and_only_from_whole_pushes() -> None:
+    replay, n, group = Replay(M, P, A, K, 50, group=3), 4, 3
+    for seed in range(6):  # 72 rows: the ring holds 50, of which 48 are whole pushes
+        pushed(replay, intervals(n * group, seed, behaved=n), behaved=n)
+    slots = sampled(replay, 600, batch=30)[0]
+    rows = np.where(slots < 72 - 50, slots + 50, slots).reshape(-1, group)
+    assert (np.diff(rows, axis=1) == n).all()
+    assert (rows[:, 0] % (n * group) < n).all()
+    assert set(rows[:, 0]) == {push * n * group + market for push in range(2, 6) for market in range(n)}
+    again = Replay(M, P, A, K, 50, group=3)
+    again.restore(replay.state())
+    assert (sampled(again, 600, batch=30)[0] == slots).all()
+
+
+def test_groups_that_do_not_fit_are_refused() -> None:
+    replay = Replay(M, P, A, K, 50, group=2)
+    replay.reserve(30)
+    with pytest.raises(ValueError, match="are not 2 of each"):
+        replay.push(intervals(7, 1, behaved=4), 4)
+    replay.push(intervals(8, 1, behaved=4), 4)
+    with pytest.raises(ValueError, match="are not 2 of each"):
+        replay.push(intervals(6, 1, behaved=3), 3)
+    replay.commit()
+    with pytest.raises(ValueError, match="groups of 2"):
+        sampled(replay, 9)
+    for options in ({"taken": True}, {"alpha": 0.5}, {}):
+        with pytest.raises(ValueError, match="group"):
+            Replay(M, P, A, K, 50, group=2 if options else 0, **options)  # type: ignore[arg-type]
+
+
+def test_a_market_may_show_nothing() -> None:
+    for taken in (False, True):
+        replay = Replay(0, P, A, K, 50, taken=taken, n_step=2 if taken else 1)
+        for seed in (1, 2):
+            block = intervals(20, seed)
+            block.market, block.next_market = np.zeros((20, 0), np.float32), np.zeros((20, 0), np.float32)
+            pushed(replay, block)
+        n, columns, nexts = 2, 1 if taken else A, 1 if taken else K
+        state, following = np.zeros((n, P), np.float32), np.zeros((n, nexts, P), np.float32)
+        replay.gather(
+            np.array([3, 25]), state, np.zeros((n, columns), np.uint8), np.zeros(n, np.int32),
+            np.zeros((n, columns), np.float32), np.zeros(n, np.float32), np.zeros((n, columns), np.uint8), following,
+            np.zeros((n, nexts, A), np.uint8), np.zeros(n, np.float32))
+        assert (state[1] == block.private[5]).all()
+        assert (following[1] == (block.next_private[5] if not taken else block.next_private[5, [block.outcome[
+            5, block.action[5]]]])).all()
+
+
 def test_the_action_taken_alone() -> None:
     replay, block = Replay(M, P, A, K, 50, taken=True), intervals(30, 1, behaved=20)
     pushed(replay, block, behaved=20)

@@ -10,12 +10,14 @@ import pytest
 
 pytest.importorskip("tensorflow")
 
+from mmbt.envs.base_model import BaseModelWorld
 from mmbt.envs.exact_market import ExactMarketWorld
 from mmbt.errors import UsageError
-from mmbt.exact_models import ExactMarketParams
+from mmbt.exact_models import BaseModelParams, ExactMarketParams
 from mmbt.learn._forward import ForwardPass
 from mmbt.learn.options import LearnerOptions
 from mmbt.learn.training import Barrier, DivergedError, Trainer
+from mmbt.theory.base_model import BaseModel
 from mmbt.theory.exact_market import ExactMarket
 
 SMALL: dict[str, Any] = {
@@ -117,17 +119,49 @@ def test_every_option_says_what_it_means() -> None:
     assert not [name for name, field in LearnerOptions.model_fields.items() if not field.description]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-def test_it_learns_the_exact_market(seed: int) -> None:
-    options = LearnerOptions(seed=seed)
-    world, exact = ExactMarketWorld(n=512, relabel=options.relabel), ExactMarket.solved()
+def greedy(learner: Trainer, shape: tuple[int, ...]) -> np.ndarray:
+    """The policy of the averaged network over every state of a sampled world."""
+    states = learner.world.every_state()  # type: ignore[attr-defined]
+    values = ForwardPass(learner.result).values(np.concatenate([states.market, states.private], 1))
+    return np.where(states.admissible, values, -np.inf).argmax(1).reshape(shape)
+
+
+def trained(world: Any, options: LearnerOptions, shape: tuple[int, ...]) -> np.ndarray:
     with Trainer(world, options) as learner:
         for _ in learner.run():
             pass
-        states = world.every_state()
-        values = ForwardPass(learner.result).values(np.concatenate([states.market, states.private], 1))
-    policy = np.where(states.admissible, values, -np.inf).argmax(1)
-    score = exact.score(policy.reshape(exact.best.policy.shape))
+        return greedy(learner, shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_it_learns_the_exact_market(seed: int) -> None:
+    options, exact = LearnerOptions(seed=seed), ExactMarket.solved()
+    score = exact.score(trained(ExactMarketWorld(n=512, relabel=options.relabel), options, exact.best.policy.shape))
     assert min(score.start, score.occupancy) >= 0.990
     assert score.worst >= 0.985
+
+
+LEARNS: list[tuple[dict[str, Any], float]] = [  # each has to earn clearly more than the best linear skew, 92.7%
+    ({"dueling": True}, 0.98), ({"quantiles": 8, "learning_rate": 5e-3}, 0.95), ({"noisy": True}, 0.98),
+    ({"prioritized": True}, 0.98), ({"target": "periodic"}, 0.98),
+    ({"backup": "taken", "relabel": 0.0}, 0.95), ({"backup": "taken", "relabel": 0.0, "n_step": 3}, 0.95),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("changed", "least"), LEARNS, ids=str)
+def test_every_variant_learns(changed: dict[str, Any], least: float) -> None:
+    options, exact = LearnerOptions(**{"steps": 300_000} | changed), ExactMarket.solved()
+    policy = trained(ExactMarketWorld(n=512, relabel=options.relabel), options, exact.best.policy.shape)
+    assert exact.score(policy).start >= least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("k", "r", "beta", "p0", "delay"), [
+    (0.5, 0.1, 0.99, 1, 0), (1, 0.02, 0.95, 0.3, 2), (2, 0.1, 0.99, 0.3, 2)])
+def test_it_learns_the_base_model(k: float, r: float, beta: float, p0: float, delay: int) -> None:
+    params = BaseModelParams(k=k, r=r, beta=beta, p0=p0, delay=delay, shifts=(0, 0.25, 0.5, 1, 2))
+    options, exact = LearnerOptions(), BaseModel.solved(params)
+    world = BaseModelWorld(params, n=512, relabel=options.relabel)
+    assert exact.regret(trained(world, options, exact.best.policy.shape)) <= 0.05

@@ -43,7 +43,10 @@ class Observation:
 
 @dataclass
 class Intervals:
-    """What can be learned from, a row an interval: N >= n rows, the n behaved ones first, then relabelled ones."""
+    """What can be learned from, a row an interval: N >= n rows, the n behaved ones first, then relabelled ones.
+
+    Where N is a multiple of n, row r tells of the interval of market r % n: those of one interval are learned together.
+    """
 
     market: NDArray[np.float32]  # [N, m] of the state it began in
     private: NDArray[np.float32]  # [N, p]

@@ -8,8 +8,10 @@ a block may be pushed by one thread while another samples, and what is sampled d
     push(...)        the collecting thread, any number of times
     commit()         at the next barrier: the block can be sampled
 
-Sampling is a function of (seed, number of the update, place in it). With priorities, place i of n looks for the mass
-(i + u) / n of the tree, in which a leaf is priority ** alpha, and a new row has the highest priority met so far.
+Sampling is a function of (seed, number of the update, place in it). In groups, the rows that tell of one interval are
+drawn together: each push has as many rows of every market, market by market in turn. With priorities, place i of n
+looks for the mass (i + u) / n of the tree, in which a leaf is priority ** alpha, and a new row has the highest
+priority met so far.
 
 A path of n steps runs along rows of one market, for as long as the state that a row's action led to is, bit for bit,
 the state the next row began in: it ends where a market ended or was cut off, and where nothing newer is known.
@@ -48,7 +50,7 @@ cdef class Replay:
     Parameters
     ----------
     market, private, actions, outcomes
-        Widths of a row: features of the market, private features, actions, and next private states.
+        Widths of a row: features of the market (there may be none), private features, actions, and next private states.
     capacity
         Rows; more overwrite the oldest.
     taken
@@ -57,9 +59,11 @@ cdef class Replay:
         Steps of reward before the bootstrap, with `taken`.
     alpha
         Exponent of priorities; 0 samples uniformly, without a tree.
+    group
+        Rows of each interval, drawn together: row j * behaved + i of a push is the j-th of market i.
     """
 
-    cdef readonly int market_width, private_width, actions, outcomes, n_step
+    cdef readonly int market_width, private_width, actions, outcomes, n_step, group
     cdef readonly bint taken
     cdef readonly double alpha
     cdef readonly int64_t capacity, written, committed, reserved
@@ -77,19 +81,22 @@ cdef class Replay:
     cdef dict columns                    # the arrays themselves, by name
 
     def __init__(self, int market, int private, int actions, int outcomes, int64_t capacity, *, bint taken=False,
-                 int n_step=1, double alpha=0.0):
-        if min(market, private, actions, outcomes, capacity, n_step) < 1 or not 0 <= alpha <= 1:
+                 int n_step=1, double alpha=0.0, int group=1):
+        if min(private, actions, outcomes, capacity, n_step) < 1 or market < 0 or not 0 <= alpha <= 1:
             raise ValueError("widths, capacity and n_step must be positive, alpha between 0 and 1")
         if n_step > 1 and not taken:
             raise ValueError("n_step: only the path of the action taken is known")
         self.market_width, self.private_width, self.actions, self.outcomes = market, private, actions, outcomes
-        self.capacity, self.taken, self.n_step, self.alpha = capacity, taken, n_step, alpha
+        if group < 1 or (group > 1 and (taken or alpha)):
+            raise ValueError("group: several rows of an interval are drawn together only uniformly, with all actions")
+        self.capacity, self.taken, self.n_step, self.alpha, self.group = capacity, taken, n_step, alpha, group
         self.mask_bytes = (actions + 7) // 8
         self.leaves = 1
         while self.leaves < capacity:
             self.leaves *= 2
         self.written = self.committed = self.reserved = 0
         self.last_push = self.link_from = -1
+        self.last_count = 0
         self.highest = 1.0
         self._allocate()
 
@@ -152,6 +159,8 @@ cdef class Replay:
         cdef int k, i, A = self.actions, K = self.outcomes
         cdef int64_t start = self.written
         self._check(intervals, behaved)
+        if self.group > 1 and (count != behaved * self.group or self.last_count not in (0, behaved)):
+            raise ValueError(f"{count} rows of {behaved} markets are not {self.group} of each, as in every push")
         if start + count > self.committed + self.reserved:
             raise ValueError(f"the block is longer than the {self.reserved} rows that were reserved for it")
         with nogil:
@@ -207,7 +216,8 @@ cdef class Replay:
             a, b = (before + i) % self.capacity, (after + i) % self.capacity
             taken = self.outcome[a, self.action[a]]
             if (self.discount[a] > 0
-                    and memcmp(&self.next_market[a, 0], &self.market[b, 0], <size_t>self.market_width * 4) == 0
+                    and (not self.market_width or memcmp(
+                        &self.next_market[a, 0], &self.market[b, 0], <size_t>self.market_width * 4) == 0)
                     and memcmp(&self.next_private[a, taken, 0], &self.private[b, 0],
                                <size_t>self.private_width * 4) == 0):
                 self.follows[a] = after + i
@@ -245,13 +255,28 @@ cdef class Replay:
             1 corrects the bias whole, 0 not at all.
         """
         cdef int64_t n = slots.shape[0], i, j, oldest = self._oldest(), live = self.committed - oldest
+        cdef int64_t markets = self.last_count, rows = markets * self.group, first = 0, at
         cdef uint64_t key = draw_key(seed, SAMPLE, update, 0)
         cdef double total, u
         cdef float most
         if live < 1 or weights.shape[0] != n or batch < 1 or n % batch:
             raise ValueError(f"{n} slots in batches of {batch}, {weights.shape[0]} weights, of {live} rows")
+        if self.group > 1:
+            first = (oldest + rows - 1) // rows
+            live = self.committed // rows - first
+            if live < 1 or batch % self.group:
+                raise ValueError(f"batches of {batch} rows in groups of {self.group}, of {live} whole pushes")
         with nogil:
-            if self.alpha == 0:
+            if self.group > 1:
+                live *= markets
+                for i in range(n // self.group):
+                    u = uniform(key, <uint64_t>i + 1)
+                    at = min(<int64_t>(u * <double>live), live - 1)
+                    at = (first + at // markets) * rows + at % markets
+                    for j in range(self.group):
+                        slots[i * self.group + j] = (at + j * markets) % self.capacity
+                        weights[i * self.group + j] = 1.0
+            elif self.alpha == 0:
                 for i in range(n):
                     u = uniform(key, <uint64_t>i + 1)
                     slots[i] = (oldest + min(<int64_t>(u * <double>live), live - 1)) % self.capacity
@@ -303,7 +328,8 @@ cdef class Replay:
         with nogil:
             for i in range(n):
                 at = slots[i]
-                memcpy(&state[i, 0], &self.market[at, 0], <size_t>m * sizeof(float))
+                if m:
+                    memcpy(&state[i, 0], &self.market[at, 0], <size_t>m * sizeof(float))
                 memcpy(&state[i, m], &self.private[at, 0], <size_t>p * sizeof(float))
                 action[i] = self.action[at]
                 if self.taken:
@@ -319,7 +345,8 @@ cdef class Replay:
                     self._next(at, k, &next_state[i, k, 0], &next_mask[i, k, 0])
 
     cdef void _next(self, int64_t at, int k, float* state, uint8_t* mask) noexcept nogil:
-        memcpy(state, &self.next_market[at, 0], <size_t>self.market_width * sizeof(float))
+        if self.market_width:
+            memcpy(state, &self.next_market[at, 0], <size_t>self.market_width * sizeof(float))
         memcpy(state + self.market_width, &self.next_private[at, k, 0], <size_t>self.private_width * sizeof(float))
         unpack(&self.next_admissible[at, k, 0], self.actions, mask)
 

@@ -6,10 +6,17 @@ intervals that began in state s, with the K private states s'_k that the actions
     v_k = Q_target(s'_k, argmax over admissible a of Q_online(s'_k, a))      double; else both by Q_target
     y_a = reward_a - centre + discount v_outcome(a)                          for every action, or the one taken
     e_a = y_a - Q(s, a),  e = mean of e_a over admissible a
-    loss = mean over intervals of weight x (mean over admissible a of (e_a - e)^2 + shared_weight e^2)
+    loss = mean over intervals of weight x (mean over admissible a of (e_a - e)^2 + u (e - m)^2 + v m^2)
 
 What the market does to the inventory moves all e_a alike: nearly all of the noise is in e, none of the choice between
-actions is. With a weight of 1 the loss is the plain mean of e_a^2; both have their minimum at the same Q.
+actions is. Where a batch has several inventories of each interval, m is the mean of their e: what the market does by
+itself, on which no choice depends; else m = e. Any positive weights have their minimum at the same Q: with u = v = 1
+the loss is the plain mean of e_a^2. With `balance` no part's noise drowns the first: p, q, r being running means of
+the three squares,
+
+    u = shared_weight (p / (p + q))^2             v = shared_weight (p / (p + r))^2, a tenth of it where m is a mean
+
+without it u = v = shared_weight.
 
 Quantile regression replaces the square by the pinball loss between all pairs of quantiles (Dabney et al. 2018). The
 centre is a mean reward, subtracted so that values stay near 0 (Naik et al. 2024); it changes no preference, since
@@ -41,6 +48,8 @@ Floats = NDArray[np.float32]
 Tensors = list[Any]  # of tf.Tensor or tf.Variable, in the order of the network's weights
 
 _NEVER = -1e30  # the value of an inadmissible action inside a maximum
+_FOLLOW = 0.01  # how fast running mean squares follow, a gradient step
+_MARKET = 0.1  # of the weight of what the market does by itself: it need only stay near
 _DECAY_1, _DECAY_2, _EPSILON = 0.9, 0.999, 1e-7  # of Adam (Kingma & Ba 2015)
 
 
@@ -79,6 +88,7 @@ class _Kept(NamedTuple):
     second: Tensors
     done: Any  # gradient steps
     centre: Any
+    squares: Any  # [3] running means of the parts of the squared error
 
 
 def prepare_tensorflow(threads: int = 1) -> None:
@@ -111,6 +121,8 @@ def build_network(inputs: int, actions: int, options: LearnerOptions) -> keras.M
 
     def dense(width: int, name: str, activation: str | None = None) -> keras.layers.Dense:
         start = keras.initializers.GlorotUniform(seed=(options.seed * 64 + next(seeds)) % 2**31)
+        if activation is None:  # a head: what it began with would have to be unlearned, slowly where it is smooth
+            start = keras.initializers.Zeros()
         return keras.layers.Dense(width, activation=activation, kernel_initializer=start, name=name)
 
     state = keras.Input((inputs,), name="state")
@@ -156,11 +168,13 @@ class Agent:
         How to learn.
     total
         Gradient steps until the end: schedules run along them.
+    group
+        Rows of a batch in turn that tell of one interval.
     """
 
-    def __init__(self, inputs: int, actions: int, options: LearnerOptions, total: int) -> None:
+    def __init__(self, inputs: int, actions: int, options: LearnerOptions, total: int, group: int = 1) -> None:
         prepare_tensorflow()
-        self.options, self.actions, self.total = options, actions, max(1, total)
+        self.options, self.actions, self.total, self.group = options, actions, max(1, total), group
         self.network = build_network(inputs, actions, options)
         start = [variable.numpy() for variable in self.network.trainable_variables]
         heads = 2 * len(options.layers)
@@ -169,7 +183,7 @@ class Agent:
         start += sigmas[: self._sigmas]
         self._online, self._target, self._average = ([tf.Variable(array) for array in start] for _ in range(3))
         self._first, self._second = ([tf.Variable(tf.zeros_like(array)) for array in start] for _ in range(2))
-        self._done, self._centre = tf.Variable(0), tf.Variable(0.0)
+        self._done, self._centre, self._squares = tf.Variable(0), tf.Variable(0.0), tf.Variable([1.0] * 3)
         self._call = tf.function(self._steps, jit_compile=True, autograph=False)
 
     # ---- acting
@@ -249,7 +263,8 @@ class Agent:
             learned = self._forward(self._perturbed(online, [step, 4]), batch.state)
             if options.backup == "taken":
                 learned = tf.reduce_sum(learned * tf.one_hot(batch.action, self.actions)[..., None], 1, keepdims=True)
-            loss = tf.reduce_mean(batch.weight * self._loss(learned, goal, over_actions))
+            losses, squares = self._loss(learned, goal, over_actions, kept.squares)
+            loss = tf.reduce_mean(batch.weight * losses)
         gradient = tape.gradient(loss, online)
         error = tf.reduce_mean(goal, 2) - tf.reduce_mean(learned, 2)
         priority = over_actions(tf.abs(error))
@@ -271,7 +286,8 @@ class Agent:
         average = _follow(kept.average, online, tf.maximum(options.average_rate, 1 / count_done))
         found = [loss, tf.reduce_mean(priority), tf.reduce_mean(over_actions(tf.reduce_mean(learned, 2))), norm,
                  priority]
-        return _Kept(online, target, average, first, second, done, kept.centre), found
+        squares = kept.squares + _FOLLOW * (squares - kept.squares)
+        return _Kept(online, target, average, first, second, done, kept.centre, squares), found
 
     def _goal(self, online: Tensors, target: Tensors, centre: Any, batch: Batches) -> Any:
         """What Q should have been: [B, A, quantiles]."""
@@ -289,20 +305,27 @@ class Agent:
             followed += tf.where((batch.outcome == k)[..., None], value[:, k : k + 1], 0.0)
         return tf.stop_gradient(reward + followed)
 
-    def _loss(self, learned: Any, goal: Any, over_actions: Callable[[Any], Any]) -> Any:
-        """Of each interval."""
+    def _loss(self, learned: Any, goal: Any, over_actions: Callable[[Any], Any], squares: Any) -> tuple[Any, Any]:
+        """Of each interval; and the mean squares of its parts."""
         options, count = self.options, self.options.quantiles
         if count:
             share = ((tf.range(count, dtype=tf.float32) + 0.5) / count)[:, None]
             error = goal[..., None, :] - learned[..., :, None]
-            return over_actions(tf.reduce_mean(tf.maximum(share * error, (share - 1.0) * error), (2, 3)))
+            return over_actions(tf.reduce_mean(tf.maximum(share * error, (share - 1.0) * error), (2, 3))), squares
         error = (goal - learned)[..., 0]
         if options.loss == "huber":
-            return over_actions(tf.where(tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5))
+            return over_actions(tf.where(tf.abs(error) <= 1.0, 0.5 * tf.square(error), tf.abs(error) - 0.5)), squares
         if options.backup == "taken":
-            return over_actions(tf.square(error))
+            return over_actions(tf.square(error)), squares
         shared = over_actions(error)
-        return over_actions(tf.square(error - shared[:, None])) + options.shared_weight * tf.square(shared)
+        apart = over_actions(tf.square(error - shared[:, None]))
+        common = tf.repeat(tf.reduce_mean(tf.reshape(shared, (-1, self.group)), 1), self.group)
+        parts = [apart, tf.square(shared - common), tf.square(common)]
+        between = moved = options.shared_weight
+        if options.balance:
+            between, moved = (options.shared_weight * (squares[0] / (squares[0] + squares[k])) ** 2 for k in (1, 2))
+            moved *= _MARKET if self.group > 1 else 1.0
+        return parts[0] + between * parts[1] + moved * parts[2], tf.stack([tf.reduce_mean(each) for each in parts])
 
     def _forward(self, weights: Tensors, state: Any) -> Any:
         """[batch, actions, quantiles], quantiles = 1 when only the mean is learned."""
@@ -337,7 +360,8 @@ class Agent:
     # ---- resuming
 
     def _kept(self) -> _Kept:
-        return _Kept(self._online, self._target, self._average, self._first, self._second, self._done, self._centre)
+        return _Kept(self._online, self._target, self._average, self._first, self._second, self._done, self._centre,
+                     self._squares)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that learning goes on from: all weights, Adam's moments, the number of steps, the centre."""

@@ -21,7 +21,7 @@ class LearnerOptions(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63, description="of weights, sampling and exploration")
 
     # How much
-    steps: Count = Field(2_000_000, description="steps of all markets together before learning ends")
+    steps: Count = Field(1_000_000, description="steps of all markets together before learning ends")
     ratio: float = Field(4.0, ge=0.001, le=1024, description="intervals learned per step, at least")
     batch: int = Field(256, ge=1, le=65536, description="intervals in a gradient step")
     updates: int = Field(32, ge=1, le=256, description="gradient steps in one compiled call")
@@ -40,14 +40,15 @@ class LearnerOptions(BaseModel):
     double: bool = Field(True, description="choose the next action by the online network, value it by the target's")
     n_step: int = Field(1, ge=1, le=64, description="steps of reward before the bootstrap; needs backup = taken")
     target: Literal["polyak", "periodic"] = Field("polyak", description="how the target network follows the online one")
-    target_rate: float = Field(0.005, gt=0, le=1, description="of a polyak target, a gradient step")
+    target_rate: float = Field(0.01, gt=0, le=1, description="of a polyak target, a gradient step")
     target_period: Count = Field(500, description="gradient steps between copies to a periodic target")
     centering: bool = Field(True, description="subtract the mean reward earned during warm-up, frozen after it")
     centering_share: Share = Field(0.1, description="share of the gradient steps that are warm-up")
 
     # Gradient steps
     loss: Literal["squared", "huber"] = Field("squared", description="huber clips at 1: wrong where rewards are skewed")
-    shared_weight: float = Field(0.1, gt=0, le=1, description="weight of the error that all actions share")
+    shared_weight: float = Field(1.0, gt=0, le=1, description="most weight of the error that all actions share")
+    balance: bool = Field(True, description="weigh the parts of that error by their noise, each at most so much")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="of Adam, at the start")
     learning_rate_end: Share = Field(0.01, description="share of it that is left at the end")
     decay: Literal["linear", "cosine", "none"] = Field("cosine", description="how the learning rate falls between")

@@ -74,10 +74,12 @@ class Trainer:
     def __init__(self, world: World, options: LearnerOptions, *, overlap: bool = True) -> None:
         self.world, self.options, sizes = world, options, world.sizes
         self._plan = _Plan(options, sizes.n)
-        self.agent = Agent(sizes.market + sizes.private, sizes.actions, options, self._plan.gradient_steps)
+        self.agent = Agent(
+            sizes.market + sizes.private, sizes.actions, options, self._plan.gradient_steps, self._plan.group)
         self.replay = Replay(
             sizes.market, sizes.private, sizes.actions, sizes.outcomes, options.capacity,
-            taken=options.backup == "taken", n_step=options.n_step, alpha=options.alpha if options.prioritized else 0.0)
+            taken=options.backup == "taken", n_step=options.n_step, alpha=options.alpha if options.prioritized else 0.0,
+            group=self._plan.group)
         self._columns, self._slots = _batch_arrays(world, options)
         self._observation = world.reset(options.seed)
         self._world_steps = self._updates = self._block = 0
@@ -237,6 +239,7 @@ class _Plan:
         per_block = self.block_steps * markets
         others = math.ceil(markets * options.relabel / (1 - options.relabel)) if options.backup == "all" else 0
         self.block_rows = self.block_steps * (markets + others)  # at most
+        self.group = _group(options)
         self.warm_blocks = math.ceil(options.learn_start / per_block)
         self.blocks = max(1, math.ceil(options.steps / per_block) - self.warm_blocks)  # of learning
         self.calls = self.blocks * self.calls_per_block
@@ -245,6 +248,14 @@ class _Plan:
             raise UsageError(
                 f"capacity: a block stores {self.block_rows:,} intervals, more than half of {options.capacity:,}: "
                 "raise capacity or ratio, or lower batch, updates, relabel or the number of markets")
+
+
+def _group(options: LearnerOptions) -> int:
+    """Rows of one interval that are learned together: all, where every market has as many and a batch has room."""
+    group = 1 / (1 - options.relabel)
+    rows = round(group)
+    uniform = options.backup == "all" and not options.prioritized
+    return rows if uniform and abs(group - rows) < 1e-9 and options.batch % rows == 0 else 1
 
 
 def _batch_arrays(world: World, options: LearnerOptions) -> tuple[Arrays, NDArray[np.int64]]:
