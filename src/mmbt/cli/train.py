@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-_RESUMABLE = {"resume", "overrides", "data", "time_limit", "checkpoint_every", "threads", "force_data_change"}
+_ALWAYS = {"as_json", "debug", "overrides", "threads", "time_limit", "checkpoint_every"}
+_WITH_RESUME = _ALWAYS | {"resume", "data", "force_data_change"}
+_WITH_MODEL = _ALWAYS | {"market", "file", "seed", "out"}
 
 
 def _stray(word: str) -> str:
@@ -110,8 +112,8 @@ def train(
     if market is None:
         config, data, told = _choose_data(rules, settings)
         manifest |= {"conditions": config.model_dump(mode="json"), "data": told, "split": data.describe()}
-    else:
-        _needs_no_store(ctx)
+    elif flags := _flags_beside(ctx, _WITH_MODEL):
+        raise UsageError(f"{flags}: a model has no days and no conditions; its numbers are set by -S")
     with TrainingRun.create(run_path(out, f"train-{market}" if market else "train"), manifest) as run:
         return begin_training(run, settings, data, limits)
 
@@ -153,11 +155,8 @@ def _unchanged(ctx: click.Context, run: TrainingRun, overrides: Sequence[str]) -
     """The options of a run; a run goes on with its own, so others are refused."""
     from mmbt.training.settings import parse_settings
 
-    flags = [parameter.opts[0] for parameter in ctx.command.params
-             if parameter.name not in _RESUMABLE
-             and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE]
-    if flags:
-        raise UsageError(f"{', '.join(flags)} cannot be given with --resume: {run.path} goes on as it began")
+    if flags := _flags_beside(ctx, _WITH_RESUME):
+        raise UsageError(f"{flags} cannot be given with --resume: {run.path} goes on as it began")
     base, market = run.manifest["settings"], run.manifest["market"]
     try:
         kept = parse_settings(market, base=base)
@@ -192,13 +191,11 @@ def _same_data(run: TrainingRun, settings: Settings, store: str | None, force: b
     return data
 
 
-def _needs_no_store(ctx: click.Context) -> None:
-    free = {"market", "overrides", "file", "seed", "threads", "time_limit", "checkpoint_every", "out"}
-    flags = [parameter.opts[0] for parameter in ctx.command.params
-             if parameter.name not in free | {"as_json", "debug"}
-             and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE]
-    if flags:
-        raise UsageError(f"{', '.join(flags)}: a model has no days and no conditions; its numbers are set by -S")
+def _flags_beside(ctx: click.Context, allowed: set[str]) -> str:
+    """The flags of this command line that are not among those."""
+    return ", ".join(
+        parameter.opts[0] for parameter in ctx.command.params if parameter.name not in allowed
+        and ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE)
 
 
 def _from_project(settings: Mapping[str, Any], overrides: Sequence[str], file: str | None) -> list[str]:
