@@ -40,16 +40,21 @@ def test_rewards_and_moves_follow_the_law(inventory: int) -> None:
         within((moved[:, able] == j).astype(float), problem.moves[kind, able, j + 1])
 
 
-def test_with_a_delay_the_oldest_action_governs_and_nothing_is_masked() -> None:
+def test_with_a_delay_an_action_is_paid_when_it_governs_and_nothing_is_masked() -> None:
     params = PARAMS.model_copy(update={"delay": 2})
     world, problem = BaseModelWorld(params, n=ROWS), make_problem(params)
+    pending = (6, 1)
+    earned = problem.before[:, None] + problem.gain[problem.kinds, 0]  # [Q, A]
     for inventory in (-2, 0, 2):
-        stand(world, inventory, (6, 1))
+        stand(world, inventory, pending)
         seen, learned = world.step(np.full(ROWS, 15, np.int16))
         assert learned.admissible.all()
         assert learned.next_admissible.all()
-        kind = problem.kinds[inventory + 2]
-        within(learned.reward[:, 3], problem.before[inventory + 2] + problem.gain[kind, 0, 6])
+        held = (np.arange(5) == inventory + 2).astype(float)  # chances of inventories, as what is under way moves them
+        for action in pending:
+            chances = problem.moves[problem.kinds, action]
+            held = sum(np.roll(held * chances[:, j], j - 1) for j in range(3))
+        within(learned.reward, held @ earned)
         assert (seen.private[:, 2:] == np.array([0, 0.5, 2, 2], np.float32)).all()
 
 
@@ -80,7 +85,7 @@ def test_the_market_shows_nothing() -> None:
 
 def test_the_discounted_return_of_the_best_policy_is_its_value() -> None:
     model = BaseModel.solved(PARAMS.model_copy(update={"delay": 1}))
-    n, steps, beta = 3000, 100, PARAMS.beta
+    n, steps, beta, problem = 3000, 100, PARAMS.beta, model.problem
     world = BaseModelWorld(model.params, n=n)
     world.reset(1)
 
@@ -88,10 +93,14 @@ def test_the_discounted_return_of_the_best_policy_is_its_value() -> None:
         state = world.state()
         return (state["inventory"] + 2, state["level"], *state["pending"].T)
 
-    start = model.best.value[here()][0]
+    def first(held: np.ndarray, level: np.ndarray, action: np.ndarray) -> np.ndarray:
+        earned: np.ndarray = problem.before[held] + problem.gain[problem.kinds[held], level, action]
+        return earned
+
+    start = model.best.value[here()][0] - first(*here())[0]  # what is under way is earned whatever is chosen
     earned = np.zeros(n)
     for step in range(steps):
         chosen = model.best.policy[here()].astype(np.int16)
         _, learned = world.step(chosen)
-        earned += beta**step * learned.reward[np.arange(n), chosen]
-    within(earned + beta**steps * model.best.value[here()], start)
+        earned += beta ** (step + 1) * learned.reward[np.arange(n), chosen]
+    within(earned + beta**steps * (model.best.value[here()] - first(*here())), start)

@@ -62,15 +62,13 @@ def test_rewards_and_moves_follow_the_law(inventory: int) -> None:
             within((seen == other).astype(float), problem.chain[level, other])
 
 
-@pytest.mark.parametrize(("delay", "pending"), [(1, (3,)), (2, (20, 7))])
-def test_with_a_delay_the_oldest_action_governs(delay: int, pending: tuple[int, ...]) -> None:
-    world = ExactMarketWorld(ExactMarketParams(delay=delay), n=ROWS)
+@pytest.mark.parametrize("pending", [(3,), (20, 7)])
+def test_with_a_delay_the_oldest_action_governs(pending: tuple[int, ...]) -> None:
+    world = ExactMarketWorld(ExactMarketParams(delay=len(pending)), n=ROWS)
     problem = make_problem(world.params)
     for inventory, level in ((-10, 0), (2, 3), (10, 5)):
         stand(world, inventory, level, pending)
         _, learned = world.step(np.full(ROWS, 12, np.int16))
-        within(learned.reward[:, 0], mean_reward(problem, inventory)[level, pending[0]])
-        assert (learned.reward == learned.reward[:, :1]).all()
         moved = np.rint(learned.next_private[:, 0, 0] * 10).astype(int) - inventory
         for j in (-1, 0, 1):
             chance = problem.moves[problem.kinds[inventory + 10]][pending[0], j + 1]
@@ -80,6 +78,23 @@ def test_with_a_delay_the_oldest_action_governs(delay: int, pending: tuple[int, 
         assert (learned.next_private[:, :, 2:-2] == newest[list(pending[1:])].reshape(1, 1, -1)).all()
 
 
+def test_with_a_delay_an_action_is_paid_for_the_step_that_it_governs() -> None:
+    world, soon = ExactMarketWorld(ExactMarketParams(delay=2), n=64, relabel=0.5), ExactMarketWorld(n=64)
+    world.reset(6)
+    rng = np.random.default_rng(7)
+    for step in range(20):
+        chosen = rng.integers(0, 25, 64).astype(np.int16)
+        promised = world.step(chosen)[1].reward[:64].copy()
+        before = world.state()
+        for _ in range(2):
+            there = world.state()
+            world.step(chosen)
+        later = soon.state() | {name: there[name] for name in ("inventory", "level", "seed", "step")}
+        soon.restore(later)  # the same market without a delay, at the instant the action governs
+        assert (soon.step(chosen)[1].reward == promised).all(), step
+        world.restore(before)
+
+
 @pytest.mark.parametrize("delay", [0, 1])
 def test_the_discounted_return_of_a_policy_is_its_exact_value(delay: int) -> None:
     exact = ExactMarket.solved(ExactMarketParams(delay=delay))
@@ -87,6 +102,8 @@ def test_the_discounted_return_of_a_policy_is_its_exact_value(delay: int) -> Non
     world = ExactMarketWorld(exact.params, n=n)
     policy = np.random.default_rng(3).integers(0, 25, exact.problem.shape)
     value = exact.evaluate(policy)
+    if delay:  # what is under way is earned whatever is chosen
+        value = value - np.stack([mean_reward(exact.problem, held) for held in range(-10, 11)])
     world.reset(5)
 
     def here() -> tuple[np.ndarray, ...]:
@@ -97,7 +114,7 @@ def test_the_discounted_return_of_a_policy_is_its_exact_value(delay: int) -> Non
     for step in range(steps):
         chosen = policy[here()].astype(np.int16)
         _, learned = world.step(chosen)
-        earned += beta**step * learned.reward[np.arange(n), chosen]
+        earned += beta ** (step + delay) * learned.reward[np.arange(n), chosen]
     within(earned + beta**steps * value[here()], value[exact.start])
 
 
@@ -119,6 +136,25 @@ def test_every_action_leads_where_its_column_says(delay: int) -> None:
             assert seen.private.tobytes() == learned["next_private"][np.arange(64), at].tobytes()
             assert seen.market.tobytes() == learned["next_market"][:64].tobytes()
             assert seen.admissible.tobytes() == learned["next_admissible"][np.arange(64), at].tobytes()
+
+
+@pytest.mark.parametrize("tries", [2, 7, 24])
+def test_some_actions_tried_are_a_uniform_part_of_all_of_them(tries: int) -> None:
+    some, every = (ExactMarketWorld(ExactMarketParams(delay=2), n=200, relabel=0.5, tries=k) for k in (tries, 255))
+    rng = np.random.default_rng(5)
+    count = np.zeros((2, 25))
+    for _ in range(40):
+        chosen = rng.integers(0, 25, 200).astype(np.int16)
+        part, whole = (copied(world.step(chosen)[1]) for world in (some, every))
+        tried = part["admissible"]
+        assert (tried.sum(axis=1) == tries).all()
+        assert tried[np.arange(200), chosen].all()
+        assert (part["reward"] == np.where(tried, whole["reward"], 0)).all()
+        led = np.take_along_axis(part["next_private"], part["outcome"][:, :, None].astype(int), 1)
+        assert (led[tried] == whole["next_private"][tried]).all()
+        count += tried[:200].sum(axis=0), tried[200:].sum(axis=0)
+    for chances in count / 8000:
+        assert np.abs(chances - tries / 25).max() < 5 * np.sqrt(0.25 / 8000)
 
 
 def test_rows_of_next_states_beyond_those_used_repeat_the_first() -> None:
@@ -246,7 +282,7 @@ def test_what_does_not_fit_is_refused() -> None:
         ExactMarketWorld(n=3).restore(before)
     with pytest.raises(ValueError, match=r"outside -10\.\.10"):
         world.restore(before | {"inventory": np.full(2, 11, np.int32)})
-    for options in ({"n": 0}, {"relabel": 1.0}, {"relabel": -0.1}):
+    for options in ({"n": 0}, {"relabel": 1.0}, {"relabel": -0.1}, {"tries": 1}):
         with pytest.raises(UsageError):
             ExactMarketWorld(**options)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="too many to learn"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmbt.envs.sampled import Law, SampledWorld, Start
+from mmbt.envs.sampled import TRIES, Law, SampledWorld, Start
 from mmbt.exact_models import BaseModelParams
 
 __all__ = ["BaseModelWorld"]
@@ -27,11 +27,13 @@ class BaseModelWorld(SampledWorld):
     relabel
         The share of rows that start from a uniformly drawn inventory (and uniformly drawn actions under way) instead
         of the behaved one, 0 <= relabel < 1.
+    tries
+        With a delay, where every action leads to a state of its own: how many of them, drawn for each row, are tried.
     """
 
     name = "base-model"
 
-    def __init__(self, params: BaseModelParams, *, n: int = 1, relabel: float = 0.0) -> None:
+    def __init__(self, params: BaseModelParams, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES) -> None:
         self.params = params
         actions = np.array(params.actions)
         allowed = np.ones((3, len(actions)), np.bool_)
@@ -55,4 +57,4 @@ class BaseModelWorld(SampledWorld):
             level_features=np.zeros((1, 0), np.float32),
             action_features=actions.astype(np.float32),
         )
-        super().__init__(law, Start(0, (params.pending_action,) * params.delay), params.beta, n, relabel)
+        super().__init__(law, Start(0, (params.pending_action,) * params.delay), params.beta, n, relabel, tries)

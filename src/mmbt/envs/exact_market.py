@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmbt.envs.sampled import Law, SampledWorld, Start, added_up, one_hot
+from mmbt.envs.sampled import TRIES, Law, SampledWorld, Start, added_up, one_hot
 from mmbt.exact_models import ExactMarketParams
 
 __all__ = ["ExactMarketWorld"]
@@ -26,11 +26,13 @@ class ExactMarketWorld(SampledWorld):
     relabel
         The share of rows that start from a uniformly drawn inventory (and uniformly drawn actions under way) instead
         of the behaved one, 0 <= relabel < 1.
+    tries
+        With a delay, where every action leads to a state of its own: how many of them, drawn for each row, are tried.
     """
 
     name = "exact-market"
 
-    def __init__(self, params: ExactMarketParams | None = None, *, n: int = 1, relabel: float = 0.0) -> None:
+    def __init__(self, params: ExactMarketParams | None = None, *, n: int = 1, relabel: float = 0.0, tries: int = TRIES) -> None:
         self.params = params = params or ExactMarketParams()
         levels, actions = np.array(params.levels), np.array(params.actions)
         ask_edge, bid_edge = actions[:, 1] + actions[:, 0], actions[:, 1] - actions[:, 0]
@@ -51,4 +53,4 @@ class ExactMarketWorld(SampledWorld):
             action_features=actions.astype(np.float32),
         )
         start = Start(params.start_level, (params.pending_action,) * params.delay)
-        super().__init__(law, start, params.beta, n, relabel)
+        super().__init__(law, start, params.beta, n, relabel, tries)

@@ -17,10 +17,11 @@ from mmbt.envs._sampling import Sampler
 from mmbt.envs.world import Intervals, Observation, Sizes
 from mmbt.errors import UsageError
 
-__all__ = ["Law", "Place", "SampledWorld", "Scratch"]
+__all__ = ["Law", "Place", "TRIES", "SampledWorld", "Scratch"]
 
 _MOST_DELAYED_ACTIONS = 256  # each leads to a state of its own, numbered in a byte
 _MOST_ACTIONS = 2**15 - 1
+TRIES = 255
 
 
 class Law(NamedTuple):
@@ -53,9 +54,10 @@ class Place(NamedTuple):
 class Scratch(NamedTuple):
     """Working memory of a step."""
 
-    draw: NDArray[np.float64]
-    next_level: NDArray[np.int32]
-    way: NDArray[np.int16]
+    draw: NDArray[np.float64]  # [n, D + 1, 3]
+    ahead: NDArray[np.int32]  # [n, D + 2]
+    way: NDArray[np.int16]  # [D + 1]
+    tried: NDArray[np.int16]  # [K]
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,26 @@ class SampledWorld:
 
     name = "sampled"
 
-    def __init__(self, law: Law, start: Start, beta: float, n: int, relabel: float) -> None:
+    def __init__(self, law: Law, start: Start, beta: float, n: int, relabel: float, tries: int) -> None:
         actions, delay = len(law.ask_chance), len(start.pending)
         levels, features = law.level_features.shape
         if n < 1:
             raise UsageError(f"a world needs at least one market, not {n}")
         if not 0 <= relabel < 1:
             raise UsageError(f"relabel is the share of rows with other inventories, 0 <= relabel < 1, not {relabel}")
+        if tries < 2:
+            raise UsageError(f"tries must be at least 2: actions are compared within a row; not {tries}")
         if actions > (_MOST_DELAYED_ACTIONS if delay else _MOST_ACTIONS):
             raise UsageError(f"{actions:,} actions are too many to learn {'with a delay' if delay else ''}: take a "
                              "coarser list of quotes")
         self._law, self._start, self._levels = law, start, levels
         rows = n + round(n * relabel / (1 - relabel))
-        self.sizes = Sizes(n, actions, features, 2 + 2 * delay, actions if delay else 3)
+        self.sizes = Sizes(n, actions, features, 2 + 2 * delay, min(tries, actions) if delay else 3)
         self._place = Place(np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros((n, delay), np.int16))
         self._seen = _observation(self.sizes, n)
         self._learned = _intervals(self.sizes, rows, beta)
-        scratch = Scratch(np.empty((n, 3)), np.empty(n, np.int32), np.empty(delay + 1, np.int16))
+        scratch = Scratch(np.empty((n, delay + 1, 3)), np.empty((n, delay + 2), np.int32), np.empty(delay + 1, np.int16),
+                          np.empty(self.sizes.outcomes, np.int16))
         self._sampler = Sampler(law, self._place, self._seen, self._learned, scratch)
         self._seed = self._step = 0
         self.reset(0)

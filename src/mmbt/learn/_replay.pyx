@@ -48,7 +48,7 @@ cdef class Replay:
     Parameters
     ----------
     market, private, actions, outcomes
-        Widths of a row: features of the market, private features, actions, and next private states.
+        Widths of a row: features of the market (there may be none), private features, actions, and next private states.
     capacity
         Rows; more overwrite the oldest.
     taken
@@ -78,7 +78,7 @@ cdef class Replay:
 
     def __init__(self, int market, int private, int actions, int outcomes, int64_t capacity, *, bint taken=False,
                  int n_step=1, double alpha=0.0):
-        if min(market, private, actions, outcomes, capacity, n_step) < 1 or not 0 <= alpha <= 1:
+        if min(private, actions, outcomes, capacity, n_step) < 1 or market < 0 or not 0 <= alpha <= 1:
             raise ValueError("widths, capacity and n_step must be positive, alpha between 0 and 1")
         if n_step > 1 and not taken:
             raise ValueError("n_step: only the path of the action taken is known")
@@ -207,7 +207,8 @@ cdef class Replay:
             a, b = (before + i) % self.capacity, (after + i) % self.capacity
             taken = self.outcome[a, self.action[a]]
             if (self.discount[a] > 0
-                    and memcmp(&self.next_market[a, 0], &self.market[b, 0], <size_t>self.market_width * 4) == 0
+                    and (not self.market_width or memcmp(
+                        &self.next_market[a, 0], &self.market[b, 0], <size_t>self.market_width * 4) == 0)
                     and memcmp(&self.next_private[a, taken, 0], &self.private[b, 0],
                                <size_t>self.private_width * 4) == 0):
                 self.follows[a] = after + i
@@ -303,7 +304,8 @@ cdef class Replay:
         with nogil:
             for i in range(n):
                 at = slots[i]
-                memcpy(&state[i, 0], &self.market[at, 0], <size_t>m * sizeof(float))
+                if m:
+                    memcpy(&state[i, 0], &self.market[at, 0], <size_t>m * sizeof(float))
                 memcpy(&state[i, m], &self.private[at, 0], <size_t>p * sizeof(float))
                 action[i] = self.action[at]
                 if self.taken:
@@ -319,7 +321,8 @@ cdef class Replay:
                     self._next(at, k, &next_state[i, k, 0], &next_mask[i, k, 0])
 
     cdef void _next(self, int64_t at, int k, float* state, uint8_t* mask) noexcept nogil:
-        memcpy(state, &self.next_market[at, 0], <size_t>self.market_width * sizeof(float))
+        if self.market_width:
+            memcpy(state, &self.next_market[at, 0], <size_t>self.market_width * sizeof(float))
         memcpy(state + self.market_width, &self.next_private[at, k, 0], <size_t>self.private_width * sizeof(float))
         unpack(&self.next_admissible[at, k, 0], self.actions, mask)
 
