@@ -99,6 +99,16 @@ def compare(market: str, folder: Path, kills: int, seed: int, more: list[str]) -
     return [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
 
 
+def data_options(market: str, folder: Path) -> list[str]:
+    """The options that name the sample, converted, where days are needed."""
+    if market != "recorded":
+        return []
+    raw, store = Path(__file__).resolve().parents[1] / "data" / "raw-data", folder / "store"
+    convert = [sys.executable, "-m", "mmbt", "convert", str(raw), "--out", str(store)]
+    subprocess.run(convert, check=True, stdout=subprocess.DEVNULL)
+    return ["--data", str(store)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
@@ -108,13 +118,7 @@ def main() -> int:
     wrong = 0
     for market in chosen.market or list(MARKETS):
         with tempfile.TemporaryDirectory(prefix="mmbt-kill-") as name:
-            more = []
-            if market == "recorded":
-                raw = Path(__file__).resolve().parents[1] / "data" / "raw-data"
-                store = Path(name) / "store"
-                convert = [sys.executable, "-m", "mmbt", "convert", str(raw), "--out", str(store)]
-                subprocess.run(convert, check=True, stdout=subprocess.DEVNULL)
-                more = ["--data", str(store)]
+            more = data_options(market, Path(name))
             differs = compare(market, Path(name), chosen.kills, chosen.seed, more)
         said = f"differs in {', '.join(differs)}" if differs else "byte-equal to the uninterrupted run"
         print(f"{market}: {said}", flush=True)

@@ -225,8 +225,8 @@ def test_a_signal_saves_at_the_barrier_and_says_how_to_go_on(here: Path, number:
     assert found.block == answer["blocks"]
 
 
-@pytest.mark.parametrize("model", [["exact-market", "-S", "q_max=2"],
-                                   ["base-model", "-S", "q_max=2", "-S", "shifts=0,.5,1", "-S", "delay=1", "-S", "r=.02"]])
+@pytest.mark.parametrize("model", [
+    ["exact-market", "-S", "q_max=2"], ["base-model", "-S", "q_max=2", "-S", "shifts=0,.5,1", "-S", "delay=1"]])
 def test_models_end_with_the_exact_score(here: Path, capsys: pytest.CaptureFixture[str], model: list[str]) -> None:
     answer = trained(capsys, "--market", *model, *words(LEARNER), "--seed", "4", "--out", "run")
     assert list(answer)[-1] == "exact"
@@ -241,7 +241,7 @@ def test_models_end_with_the_exact_score(here: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
-    (["-S", "layer=3", "-S", "markets=0"], 2, ["layer: unknown parameter; did you mean 'layers'", "markets = 0: must be"]),
+    (["-S", "layer=3", "-S", "markets=0"], 2, ["unknown parameter; did you mean 'layers'", "markets = 0: must be"]),
     (["-S", "n_step=3"], 2, ["n_step: more than one step needs backup = taken"]),
     (["-S", "embargo=1s"], 2, ["embargo = '1s'"]),
     (["--instrument", "BTC"], 2, ["no instrument 'BTC'"]),
@@ -279,6 +279,17 @@ def test_options_come_from_files_too(here: Path, capsys: pytest.CaptureFixture[s
     found = settings("--config", "mine.toml", "-S", "markets=4")
     assert (found["r"], found["markets"], found["steps"]) == (0.25, 4, 2_000_000)
     assert (found["layers"], found["interval"]) == ([4], 2 * 10**9)
+
+
+@pytest.mark.parametrize("market", [[], ["--market", "base-model"]], ids=str)
+def test_options_are_listed_with_their_meaning(capsys: pytest.CaptureFixture[str], market: list[str]) -> None:
+    found = {item["name"]: item for item in trained(capsys, *market, "--options")["options"]}
+    assert not [name for name, item in found.items() if not item["description"]]
+    assert found["steps"]["default"] == 2_000_000
+    if not market:
+        assert (found["interval"]["type"], found["interval"]["default"]) == ("duration", "1s")
+    assert main(["train", *market, "--options"]) == 0
+    assert "relabel" in capsys.readouterr().out
 
 
 def test_without_tensorflow_the_extra_is_named(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 
 from mmbt.learn.journal import Journal
 
@@ -18,6 +18,8 @@ def lines(folder: Path) -> list[dict[str, object]]:
 
 
 def test_a_line_a_block_and_events_for_tensorboard(tmp_path: Path) -> None:
+    import tensorflow as tf
+
     journal = Journal(tmp_path, 0, pytest.fail)
     journal.write(1, {"steps": 10, "loss": math.nan}, {"wall_seconds": 0.5})
     journal.write(2, {"steps": 20, "loss": 0.25, "validation": {"F": 2.0}}, {"wall_seconds": 0.5})

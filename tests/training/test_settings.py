@@ -29,7 +29,8 @@ CHANGED = {
     "layers": ("32,16", [32, 16]), "skews": ("-1,0,1", [-1.0, 0.0, 1.0]), "half_spreads": ("[0.5]", [0.5]),
     "hedges": ("[]", []), "sizes": ("1,2", [1, 2]), "reward": ("quadratic", "quadratic"), "r": (".5", 0.5),
     "interval": ("500ms", 500_000_000), "private": ("inventory,abs_inventory", ["inventory", "abs_inventory"]),
-    "market": ("imbalance", ["imbalance"]), "grid": ("mine", "mine"), "unit": ("tick", "tick"), "neither": ("false", False),
+    "market": ("imbalance", ["imbalance"]), "grid": ("mine", "mine"), "unit": ("tick", "tick"),
+    "neither": ("false", False),
     "embargo": ("5m", 300 * 10**9), "validation": ("1", 1.0), "patience": ("none", None), "delay": ("2", 2),
     "dueling": ("true", True), "steps": ("1000000", 1_000_000), "omega": ("variance", "variance"),
 }

@@ -12,8 +12,7 @@ from click.core import ParameterSource
 
 from mmbt import __version__
 from mmbt.cli.app import command
-from mmbt.cli.conditions import make_config, names_to_read, rule_options, seen_options
-from mmbt.cli.money import money_rules
+from mmbt.cli.conditions import make_config, names_to_read, parse_rules, rule_options, seen_options
 from mmbt.cli.options import DATES, DURATION, INSTANT, find_store
 from mmbt.cli.output import Document, emit_text, note, progress, safe
 from mmbt.errors import INTERRUPTED, StrategyError, UsageError
@@ -112,13 +111,14 @@ def backtest(
     if ctx.get_parameter_source("seed") is not ParameterSource.DEFAULT:
         overrides = _seeded(strategy, overrides, rules["seed"])
     maker = make(strategy, _parameters(ctx.obj, strategy, overrides))
+    rules = parse_rules(rules)
 
     from mmbt.store import HotCache, open_store
 
     catalog = open_store(find_store(data))
     traded = instruments or (catalog.default_instrument(),)
     days = None if dates is None else (_iso(dates[0]), _iso(dates[1]))
-    config = make_config(traded, watch, money_rules(rules))
+    config = make_config(traded, watch, rules)
     cache = HotCache(catalog.root, warn=note) if hot else False
     local = config.feed_latency == "local"
     names = names_to_read(catalog, config)

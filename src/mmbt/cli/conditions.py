@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mmbt.cli.money import fee_options, money_options
+from mmbt.cli.money import fee_options, money_options, money_rules
 from mmbt.cli.options import FEED_LATENCY, GAP, LATENCY, MAX_AGE, checked
 
 if TYPE_CHECKING:
     from mmbt.backtest import BacktestConfig
     from mmbt.store import Catalog
 
-__all__ = ["condition_options", "make_config", "names_to_read", "rule_options", "seen_options"]
+__all__ = ["condition_options", "make_config", "names_to_read", "parse_rules", "rule_options", "seen_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -51,19 +51,19 @@ def condition_options(function: _Command) -> _Command:
     return _together(function, seen_options, *_CLOCKS, fee_options, *_TIME)
 
 
-def make_config(traded: Sequence[str], watch: Sequence[str], rules: Mapping[str, Any]) -> BacktestConfig:
-    """The configuration from these options, money as `money_rules` gives it."""
-    from mmbt.backtest import BacktestConfig, FillRules
+def parse_rules(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as the configuration takes them."""
+    from mmbt.backtest import FillRules
 
-    named = {key: value for key, value in rules.items() if key not in {"latency", "fills"}}
-    return checked(
-        BacktestConfig,
-        instruments=tuple(traded),
-        watch=tuple(watch),
-        fills=FillRules.parse(rules["fills"]),
-        place_latency=rules["latency"],
-        **named,
-    )
+    rules = money_rules(options)
+    return rules | {"fills": FillRules.parse(rules["fills"]), "place_latency": rules.pop("latency")}
+
+
+def make_config(traded: Sequence[str], watch: Sequence[str], rules: Mapping[str, Any]) -> BacktestConfig:
+    """The configuration from what `parse_rules` gave."""
+    from mmbt.backtest import BacktestConfig
+
+    return checked(BacktestConfig, instruments=tuple(traded), watch=tuple(watch), **rules)
 
 
 def names_to_read(catalog: Catalog, config: BacktestConfig) -> list[str]:

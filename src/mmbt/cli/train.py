@@ -13,10 +13,9 @@ import click
 from click.core import ParameterSource
 
 from mmbt.cli.app import command
-from mmbt.cli.conditions import condition_options, make_config, names_to_read
-from mmbt.cli.money import money_rules
+from mmbt.cli.conditions import condition_options, make_config, names_to_read, parse_rules
 from mmbt.cli.options import DATES, DURATION, find_store
-from mmbt.cli.output import Document, note
+from mmbt.cli.output import Document, emit, note
 from mmbt.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def _stray(word: str) -> str:
               help="Learn on a model whose exact answer is known, and be scored by it, instead of on a store.")
 @click.option("-S", "--set", "overrides", metavar="K=V", multiple=True,
               help="An option of learner, market, actions, reward or split, or a number of the model; repeat for more.")
+@click.option("--options", "only_options", is_flag=True, help="List these options with their defaults; nothing else.")
 @click.option("--config", "file", metavar="FILE", help="A TOML file of such options; -S wins.")
 @click.option("--data", metavar="STORE", help="The store, looked for here and under data/.  [default: data/store]")
 @click.option("--instrument", metavar="I", help="What is traded.  [default: the instrument with most trades]")
@@ -74,6 +74,7 @@ def train(
     /,
     market: str | None,
     overrides: tuple[str, ...],
+    only_options: bool,
     resume: str | None,
     threads: int,
     time_limit: int | None,
@@ -87,6 +88,8 @@ def train(
     Days of a store are split in order of time: learned from, chosen by, left for a test. The best model by the
     validation days is in the run's folder, with checkpoints to go on from and a line of metrics for each block.
     """
+    if only_options:
+        return _options(market)
     if find_spec("tensorflow") is None:
         raise UsageError("mmbt train needs TensorFlow, which is not installed: pip install 'mmbt[train]'")
     from mmbt.cli.training import Limits, begin_training
@@ -118,6 +121,15 @@ def train(
         return begin_training(run, settings, data, limits)
 
 
+def _options(market: str | None) -> Document:
+    from mmbt.cli.parameters import parameter_data, parameter_table
+    from mmbt.training.settings import RECORDED, describe_settings
+
+    found = describe_settings(market or RECORDED)
+    return Document({"options": [parameter_data(item) for item in found]},
+                    lambda: emit(parameter_table(found, "option", 24)))
+
+
 def _choose_data(
     rules: dict[str, Any], settings: Settings
 ) -> tuple[BacktestConfig, RecordedData, dict[str, Any]]:
@@ -125,9 +137,10 @@ def _choose_data(
     from mmbt.store import open_store
 
     store, instrument, dates, hot = (rules.pop(name) for name in ("data", "instrument", "dates", "hot"))
-    catalog = open_store(find_store(store))
     watch = rules.pop("watch")
-    config = make_config((instrument or catalog.default_instrument(),), watch, money_rules(rules))
+    rules = parse_rules(rules)
+    catalog = open_store(find_store(store))
+    config = make_config((instrument or catalog.default_instrument(),), watch, rules)
     told: dict[str, Any] = {"store": str(catalog.root), "dates": None if dates is None else [*map(_iso, dates)],
                             "hot": hot}
     data = _recorded(told, config, settings)

@@ -23,14 +23,16 @@ from mmbt.errors import UsageError
 from mmbt.exact_models import BaseModelParams, ExactMarketParams
 from mmbt.learn.options import LearnerOptions
 from mmbt.learn.schedule import ScheduleOptions
-from mmbt.strategies.params import fill_params
+from mmbt.strategies.params import Parameter, fill_params, parameters_of
+from mmbt.units import duration_ns
 
-__all__ = ["MODELS", "RECORDED", "Settings", "parse_settings"]
+__all__ = ["MODELS", "RECORDED", "Settings", "describe_settings", "parse_settings"]
 
 RECORDED = "recorded"
 MODELS: dict[str, type[ExactMarketParams] | type[BaseModelParams]] = {
     "exact-market": ExactMarketParams, "base-model": BaseModelParams}
 
+# Where a part's own name would say too little among all others.
 _RENAMED = {(RewardRule, "kind"): "reward", (ActionGrid, "name"): "grid"}
 _NESTED = {(MarketOptions, "actions"), (MarketOptions, "reward")}  # parts of their own here
 
@@ -122,6 +124,19 @@ def parse_settings(
     flat = _flat_model(market, base or {})
     found = fill_params(_title(market), flat, overrides, toml)
     return Settings(market, {name: getattr(found, name) for name in flat.model_fields})
+
+
+def describe_settings(market: str) -> tuple[Parameter, ...]:
+    """All options of a training in words."""
+    flat = _flat_model(market)
+    told = []
+    for item in parameters_of(flat):
+        rules = flat.model_fields[item.name].metadata
+        if any(isinstance(rule, BeforeValidator) and rule.func is duration_ns for rule in rules):
+            default = None if item.default is None else f"{item.default / 1e9:g}s"
+            item = item._replace(type="duration", bounds="", default=default)
+        told.append(item)
+    return tuple(told)
 
 
 def _title(market: str) -> str:
