@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -108,7 +109,7 @@ class Model:
                 told = json.loads((path / _INFO).read_text(encoding="utf-8"))
             info = ModelInfo.model_validate(told["info"])
             widths = [len(info.inputs), *info.layers, info.actions]
-            shapes = [shape for a, b in zip(widths, widths[1:], strict=False) for shape in ((a, b), (b,))]
+            shapes = [shape for a, b in pairwise(widths) for shape in ((a, b), (b,))]
             weights = [_array(path / f"{place}.npy", shape, told["sha256"][place])
                        for place, shape in enumerate(shapes)]
         except (ValueError, KeyError, TypeError, IndexError, ValidationError) as error:

@@ -99,7 +99,7 @@ class TrainingRun:
     @property
     def identity(self) -> str:
         """SHA-256 of all that decides the result, but for data: a checkpoint belongs to one identity."""
-        told = {name: self.manifest.get(name) for name in ("market", "settings", "conditions", "split")}
+        told = {name: self.manifest.get(name) for name in ("market", "settings", "conditions")}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def begin(self, block: int, runtime: Mapping[str, str]) -> list[str]:
