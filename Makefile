@@ -18,7 +18,7 @@ ARGS ?=
 STEPS ?= 1000000
 export MMBT_JOBS = $(JOBS)
 
-.PHONY: help demo test test-slow build lint bench docs asan debug mutants coverage fuzz soak kill packaging differential \
+.PHONY: help demo test test-slow build lint bench docs asan debug mutants coverage fuzz soak kill kill-training packaging differential \
 	instructions determinism annotate clean
 
 help: ## list the verbs
@@ -34,8 +34,9 @@ $(VENV)/installed: pyproject.toml setup.py
 build: $(VENV)/installed ## compile what changed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
-demo: build ## convert the sample and backtest linear-skew on it
+demo: build ## convert the sample, train on it for half a minute, and backtest linear-skew
 	$(BIN)/mmbt convert raw-data
+	$(BIN)/mmbt train -S steps=100000
 	$(BIN)/mmbt backtest --strategy linear-skew
 
 test: build ## the whole suite but the slow tests
@@ -70,6 +71,9 @@ soak: build ## memory stays flat and money exact over a long replay
 
 kill: build ## kill -9 the converter a thousand times at random moments
 	$(BIN)/pytest -q -n $(JOBS) tests/faults/test_store_kill.py $(ARGS)
+
+kill-training: build ## kill -9 a training at twenty random moments, on a model and on the sample, and resume it
+	$(BIN)/python tools/kill_training.py $(ARGS)
 
 packaging: build ## wheel and sdist are complete, in clean environments
 	$(BIN)/pytest -q tests/packaging $(ARGS)

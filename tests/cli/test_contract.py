@@ -125,7 +125,7 @@ def test_the_module_runs_as_a_program(run: Run) -> None:
 
 WRONG = {
     "command": (["bakctest"], "no such command 'bakctest'; did you mean 'backtest'?"),
-    "far_command": (["xyzzy"], "no such command 'xyzzy'; there are convert, backtest, strategies"),
+    "far_command": (["xyzzy"], "no such command 'xyzzy'; there are convert, backtest, train, strategies"),
     "help": (["help"], "write mmbt --help"),
     "subcommand": (["strategies", "list"], "no such command 'list'; did you mean 'ls'?"),
     "group_option": (["--jsno"], "no such option '--jsno'"),

@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number_stops_with_its_batch() -> None:
         state = learner.state()
         state["replay.reward"][:] = np.inf
         learner.restore(state)
-        with pytest.raises(DivergedError, match="not a number after") as caught:
+        with pytest.raises(DivergedError, match="is not a number after") as caught:
             learner.advance()
     assert np.isinf(caught.value.batches.reward).any()
 

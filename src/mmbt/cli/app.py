@@ -146,6 +146,7 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
     lazy={
         "convert": ("mmbt.cli.convert:convert", "Turn raw quote and trade files into a store."),
         "backtest": ("mmbt.cli.backtest:backtest", "Replay a store against a strategy."),
+        "train": ("mmbt.cli.train:train", "Learn which quotes earn most."),
         "strategies": ("mmbt.cli.strategies:strategies", "List, show and start strategies."),
         "formats": ("mmbt.cli.formats:formats", "List the raw formats that convert reads."),
         "hot": ("mmbt.cli.hot:hot", "Show, fill or clear the hot store of a store."),

@@ -12,14 +12,14 @@ from click.core import ParameterSource
 
 from mmbt import __version__
 from mmbt.cli.app import command
-from mmbt.cli.money import money_options, money_rules
-from mmbt.cli.options import DATES, DURATION, FEED_LATENCY, GAP, INSTANT, LATENCY, MAX_AGE, checked, find_store
+from mmbt.cli.conditions import make_config, names_to_read, parse_rules, rule_options, seen_options
+from mmbt.cli.options import DATES, DURATION, INSTANT, find_store
 from mmbt.cli.output import Document, emit_text, note, progress, safe
 from mmbt.errors import INTERRUPTED, StrategyError, UsageError
 
 if TYPE_CHECKING:
-    from mmbt.backtest import BacktestConfig, BacktestResult, FillRules
-    from mmbt.store import Catalog, StoreMarket
+    from mmbt.backtest import BacktestConfig, BacktestResult
+    from mmbt.store import StoreMarket
     from mmbt.strategies.base import Strategy
 
 __all__ = ["backtest"]
@@ -58,71 +58,13 @@ def _stray(word: str) -> str:
     multiple=True,
     help="An instrument to trade; repeat for more.  [default: the one with most trades]",
 )
-@click.option("--watch", metavar="I", multiple=True, help="An instrument the strategy sees but does not trade.")
-@click.option(
-    "--synthetic",
-    metavar="PAIR[=LEGS]",
-    multiple=True,
-    help='A pair to price through others, "BTC/RUB = BTC/USD * USD/RUB" or a pair alone for the shortest chain. Legs '
-    "are watched unless they are traded; repeat for more.",
-)
-@click.option(
-    "--synthetic-max-age",
-    type=MAX_AGE,
-    default="10s",
-    show_default=True,
-    help="A leg quoted longer ago gives no synthetic quote; none for any age.",
-)
+@seen_options
 @click.option("--dates", type=DATES, metavar="A..B", help="Days to replay, both included, as 2024-08-08..2024-08-09.")
 @click.option(
     "--from", "start", type=INSTANT, metavar="T", help="Replay events at or after T, UTC unless it has an offset."
 )
 @click.option("--to", "end", type=INSTANT, metavar="T", help="Replay events before T.")
-@click.option(
-    "--fills",
-    metavar="PRESET[,K=V]...",
-    default="seed",
-    show_default=True,
-    help="Fill rules: seed, conservative, queue or optimistic; options cross, trade, aggressor, size, queue and power.",
-)
-@click.option(
-    "--latency",
-    type=LATENCY,
-    default="0",
-    show_default=True,
-    help="From sending an order to its arrival at the venue: 1ms, lognormal:median=1ms,sigma=0.5[,floor=200us], "
-    "empirical:FILE or recorded:FILE.",
-)
-@click.option("--cancel-latency", type=LATENCY, help="The same of cancels.  [default: that of orders]")
-@click.option(
-    "--response-latency",
-    type=LATENCY,
-    default="0",
-    show_default=True,
-    help="From a fill or outcome at the venue to the strategy.",
-)
-@click.option(
-    "--feed-latency",
-    type=FEED_LATENCY,
-    default="0",
-    show_default=True,
-    help="From a quote or print to the strategy; local for the times of receipt in the store.",
-)
-@money_options
-@click.option(
-    "--session-gap",
-    type=GAP,
-    default="1h",
-    show_default=True,
-    help="Silence after which a session ends; none for never.",
-)
-@click.option(
-    "--ties",
-    type=click.Choice(["prints-first", "tob-first"]),
-    default="prints-first",
-    show_default=True,
-    help="Which of a print and a quote of one instant comes first.",
-)
+@rule_options
 @click.option("--position", type=int, default=0, show_default=True, help="Lots held at the start.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of all randomness of the run."
@@ -169,30 +111,20 @@ def backtest(
     if ctx.get_parameter_source("seed") is not ParameterSource.DEFAULT:
         overrides = _seeded(strategy, overrides, rules["seed"])
     maker = make(strategy, _parameters(ctx.obj, strategy, overrides))
-    fills = _fill_rules(rules.pop("fills"))
+    rules = parse_rules(rules)
 
     from mmbt.store import HotCache, open_store
 
     catalog = open_store(find_store(data))
     traded = instruments or (catalog.default_instrument(),)
     days = None if dates is None else (_iso(dates[0]), _iso(dates[1]))
-    config = _config(traded, watch, fills, money_rules(rules))
+    config = make_config(traded, watch, rules)
     cache = HotCache(catalog.root, warn=note) if hot else False
     local = config.feed_latency == "local"
-    names = _streamed(catalog, config)
+    names = names_to_read(catalog, config)
     with catalog.select(names, days, start, end, local=local, hot=cache) as market:
         inputs = {"store": str(catalog.root), "content_hash": catalog.content_hash, "hot": hot, "files": market.inputs}
         return _replay(market, maker, config, strategy, out, inputs)
-
-
-def _streamed(catalog: Catalog, config: BacktestConfig) -> list[str]:
-    """The instruments to read: legs of synthetic quotes beside those that were named."""
-    from mmbt.backtest import streamed_names
-
-    known = []
-    if config.synthetic:
-        known = [catalog.instrument(each.name) for each in catalog.summaries() if each.tick_size is not None]
-    return streamed_names(known, config)
 
 
 def _replay(
@@ -275,25 +207,6 @@ def _seeded(strategy: str, overrides: tuple[str, ...], seed: int) -> tuple[str, 
 
 def _key(text: str) -> str:
     return text.partition("=")[0].strip().replace("-", "_")
-
-
-def _fill_rules(text: str) -> FillRules:
-    from mmbt.backtest import FillRules
-
-    return FillRules.parse(text)
-
-
-def _config(traded: Sequence[str], watch: Sequence[str], fills: FillRules, rules: Mapping[str, Any]) -> BacktestConfig:
-    from mmbt.backtest import BacktestConfig
-
-    return checked(
-        BacktestConfig,
-        instruments=tuple(traded),
-        watch=tuple(watch),
-        fills=fills,
-        place_latency=rules["latency"],
-        **{key: value for key, value in rules.items() if key != "latency"},
-    )
 
 
 def _iso(day: date | None) -> str | None:

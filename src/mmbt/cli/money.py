@@ -11,7 +11,7 @@ from mmbt.cli.options import BASIS_POINTS, DURATION
 from mmbt.contracts import CONTRACTS
 from mmbt.errors import UsageError
 
-__all__ = ["by_instrument", "contract_options", "money_options", "money_rules"]
+__all__ = ["by_instrument", "contract_options", "fee_options", "money_options", "money_rules"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,6 +55,27 @@ def contract_options(where: str) -> Callable[[_Command], _Command]:
 def money_options(function: _Command) -> _Command:
     """Everything of `mmbt backtest` that is about money."""
     return _together(
+        fee_options,
+        click.option(
+            "--report-currency",
+            metavar="C",
+            help="Give totals in this currency, through the mids of traded and watched instruments.",
+        ),
+        click.option(
+            "--risk-grid",
+            type=DURATION,
+            metavar="GRID",
+            help="Measure the portfolio's risk, with a covariance of returns over a grid such as 1s.",
+        ),
+        click.option(
+            "--risk-power", type=float, default=0.5, show_default=True, help="The power u of the risk (Q' Omega Q)^u."
+        ),
+    )(function)
+
+
+def fee_options(function: _Command) -> _Command:
+    """Fees, and what instruments are."""
+    return _together(
         click.option(
             "--maker-fee",
             type=BASIS_POINTS,
@@ -84,20 +105,6 @@ def money_options(function: _Command) -> _Command:
             help="Of these amounts: what the instrument is settled in, or its other currency, at the fill's price.",
         ),
         contract_options("[default: as converted]"),
-        click.option(
-            "--report-currency",
-            metavar="C",
-            help="Give totals in this currency, through the mids of traded and watched instruments.",
-        ),
-        click.option(
-            "--risk-grid",
-            type=DURATION,
-            metavar="GRID",
-            help="Measure the portfolio's risk, with a covariance of returns over a grid such as 1s.",
-        ),
-        click.option(
-            "--risk-power", type=float, default=0.5, show_default=True, help="The power u of the risk (Q' Omega Q)^u."
-        ),
     )(function)
 
 

@@ -10,6 +10,9 @@
     [backtest.params.linear-skew]     # defaults of -S for that strategy
     half_spread_ticks = 3
 
+    [train.params]                    # defaults of -S
+    max_position = 5
+
 A key is an option's long name, with `-` or `_`. The file can set options, never make mmbt run code: a strategy given by
 file or module must stand on the command line.
 """
@@ -28,7 +31,7 @@ from mmbt.errors import FileError, UsageError, did_you_mean
 __all__ = ["FILE_NAME", "load", "to_default_map"]
 
 FILE_NAME = "mmbt.toml"
-_FREE_TABLES = {"backtest": {"params"}}  # tables that a command reads by itself
+_FREE_TABLES = {"backtest": {"params"}, "train": {"params"}}  # tables that a command reads by itself
 _NOT_SETTINGS = {"json", "debug", "help"}
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from mmbt.cli.app import LazyGroup, command
 from mmbt.cli.output import Document, emit, safe
-
-if TYPE_CHECKING:
-    from mmbt.strategies.params import Parameter
+from mmbt.cli.parameters import parameter_data, parameter_table
 
 __all__ = ["ls", "new", "show", "strategies"]
 
@@ -82,23 +78,15 @@ def show(name: str | None) -> Document:
         "summary": about.summary,
         "doc": about.doc,
         "interval": about.interval,
-        "parameters": [_parameter(parameter) for parameter in about.parameters],
+        "parameters": [parameter_data(parameter) for parameter in about.parameters],
     }
 
     def render() -> None:
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for title, widest in (("parameter", None), ("default", 12), ("takes", 24), ("meaning", None)):
-            table.add_column(title, overflow="fold", no_wrap=title == "parameter", max_width=widest)
-        for item in about.parameters:
-            default = "required" if item.required else "none" if item.default is None else item.default
-            takes = " ".join(part for part in (item.type, item.unit, item.bounds) if part)
-            table.add_row(*(safe(cell) for cell in (item.name, default, takes, item.description)))
         emit(Text(f"{safe(name)}: {_paragraphs(safe(about.doc, newlines=True))}"), "")
         if about.parameters:
-            emit(table, "")
+            emit(parameter_table(about.parameters), "")
         else:
             emit("It has no parameters.", "")
         settable = [item for item in about.parameters if item.required] or [
@@ -116,13 +104,6 @@ def _paragraphs(doc: str) -> str:
     return "\n\n".join(
         block if "\n " in block or block.startswith(" ") else block.replace("\n", " ") for block in blocks
     )
-
-
-def _parameter(item: Parameter) -> dict[str, Any]:
-    data = item._asdict()
-    if not isinstance(item.default, str | int | float | bool | list | None):
-        data["default"] = str(item.default)
-    return data
 
 
 @command(

@@ -49,7 +49,7 @@ class ActionGrid(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "grid"
+    name: str = Field("grid", description="what people call it")
     unit: Literal["spread", "tick"] = Field("spread", description="of skews and half spreads: the market's, or a tick")
     skews: tuple[Skew, ...] = Field((-1.0, -0.5, 0.0, 0.5, 1.0), description="how far both quotes are moved")
     half_spreads: tuple[HalfSpread, ...] = Field((0.5, 0.75, 1.0, 1.5, 2.0), description="from the middle to a quote")

@@ -42,7 +42,8 @@ class RewardRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["pnl", "pnl_risk", "quadratic", "asym_damped"] = Field("pnl_risk", description="of the table above")
+    kind: Literal["pnl", "pnl_risk", "quadratic", "asym_damped"] = Field(
+        "pnl_risk", description="what is paid, and what risk costs")
     r: float = Field(0.02, ge=0, allow_inf_nan=False, description="price of risk, a reference interval")
     eta: float = Field(0.5, ge=0, le=1, description="share of lucky inventory gains that is taken away")
     omega: Literal["one", "variance"] = Field("one", description="what a lot's risk is measured by")

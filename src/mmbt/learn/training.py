@@ -98,6 +98,26 @@ class Trainer:
         """The averaged network as plain layers: what `ForwardPass` takes."""
         return self.agent.layers("average")
 
+    @property
+    def block(self) -> int:
+        """Blocks done."""
+        return self._block
+
+    @property
+    def steps(self) -> int:
+        """Steps of all markets together."""
+        return self._world_steps * self.world.sizes.n
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the whole training, `warm_blocks` included."""
+        return self.warm_blocks + self._plan.blocks
+
+    @property
+    def warm_blocks(self) -> int:
+        """Blocks before learning begins."""
+        return self._plan.warm_blocks
+
     def run(self) -> Iterator[Barrier]:
         """Block after block until the end."""
         while not self.done:
@@ -126,7 +146,7 @@ class Trainer:
             float(np.mean([column for each in metrics for column in getattr(each, name)])) if metrics else math.nan
             for name in ("loss", "td", "value", "norm"))
         return Barrier(
-            self._block, self._world_steps * self.world.sizes.n, self._updates * self._plan.call_rows,
+            self._block, self.steps, self._updates * self._plan.call_rows,
             self._updates * self.options.updates, epsilon, reward, loss, td, value, norm, self.agent.centre,
             learn_seconds, collect_seconds, time.perf_counter() - begin)
 
@@ -153,11 +173,12 @@ class Trainer:
             self.replay.gather(self._slots, **{name: self._columns[name] for name in _GATHERED})
             batches = self._batches()
             metrics = self.agent.update(batches)
-            if not np.isfinite(metrics.loss).all():
-                place = int(np.argmin(np.isfinite(metrics.loss)))
+            finite = np.isfinite(metrics.loss) & np.isfinite(metrics.norm)
+            if not finite.all():
+                place = int(np.argmin(finite))
                 raise DivergedError(
-                    f"the loss is not a number after {self._updates * options.updates + place:,} gradient steps: "
-                    "lower learning_rate, or set clip_norm", batches, self.agent.weights())
+                    f"the loss or its gradient is not a number after {self._updates * options.updates + place:,} "
+                    "gradient steps: lower learning_rate, or set clip_norm", batches, self.agent.weights())
             self.replay.set_priorities(self._slots, metrics.priority.reshape(-1))
             self._updates += 1
             found.append(metrics)

@@ -22,7 +22,7 @@ from mmbt.strategies.base import LONGEST, Strategy, StrategyParams
 from mmbt.units import duration_ns
 
 __all__ = ["Depth", "Description", "Interval", "Lots", "Parameter", "PositionLimit", "Ticks", "describe", "fill_params",
-           "make_params", "parse_value", "summary"]
+           "make_params", "parameters_of", "parse_value", "summary"]
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -85,9 +85,13 @@ def describe(cls: type[Strategy]) -> Description:
     import inspect
 
     fields = cls.Params.model_fields
-    parameters = tuple(_parameter(name, field) for name, field in fields.items())
     interval = fields["interval"].default if "interval" in fields else cls.interval
-    return Description(summary(cls), inspect.cleandoc(cls.__doc__ or ""), interval, parameters)
+    return Description(summary(cls), inspect.cleandoc(cls.__doc__ or ""), interval, parameters_of(cls.Params))
+
+
+def parameters_of(model: type[BaseModel]) -> tuple[Parameter, ...]:
+    """The fields of any model in words."""
+    return tuple(_parameter(name, field) for name, field in model.model_fields.items())
 
 
 def _parameter(name: str, field: FieldInfo) -> Parameter:

@@ -7,5 +7,6 @@
 | `inventory`    | the problem that both are: an inventory that moves by one lot, any delay     |
 | `solver`       | its best policy                                                              |
 | `values`       | the exact value of any policy, and how often it meets each state             |
+| `scores`       | what a policy earns beside the best one                                      |
 | `registry`     | the models by name, as `mmbt solve` finds them                               |
 """

@@ -19,14 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmbt.exact_models import BaseModelParams
 from mmbt.theory.inventory import Problem, fills
+from mmbt.theory.scores import Score, best_constant, regret_of, score_of
 from mmbt.theory.solver import Solution, solve
-from mmbt.theory.values import constant_values, evaluate
+from mmbt.theory.values import evaluate, stationary
 
 __all__ = ["PARAMS", "BaseModel", "answer", "fill_probability", "make_problem", "myopic_shift"]
 
 PARAMS = BaseModelParams
-
-_IGNORED = 2  # levels at each limit: there policies differ by what the limit does to them
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,8 @@ class BaseModel:
 
     def best_constant(self, within: int | None = None) -> tuple[int, NDArray[np.float64]]:
         """The action that is best for ever, by its sum of V over |Q| <= within, and its value for each inventory."""
-        values = constant_values(self.problem, self.params.pending_action)[:, :, 0]
-        best = int(values[:, self._inside(within)].sum(axis=1).argmax())
-        return best, values[best]
+        best, value = best_constant(self.problem, self.params.pending_action, within)
+        return best, value[:, 0]
 
     def regret(self, policy: ArrayLike, within: int | None = None) -> float:
         """sum (V* - V_pi) / sum (V* - V_const) over |Q| <= within: 0 is the best, 1 the best constant quote.
@@ -76,18 +74,13 @@ class BaseModel:
         -------
         The regret; infinite where a constant quote is the best already and the policy loses against it.
         """
-        inside = self._inside(within)
-        best = self.at_start(self.best.value)[inside]
-        lost = float((best - self.at_start(self.evaluate(policy))[inside]).sum())
-        scale = float((best - self.best_constant(within)[1][inside]).sum())
-        noise = 1e-9 * max(1.0, float(np.abs(best).sum()))
-        if scale <= noise:
-            return 0.0 if lost <= noise else float("inf")
-        return lost / scale
+        return regret_of(self.evaluate(policy), self.best.value, self.problem, self.params.pending_action, within)
 
-    def _inside(self, within: int | None) -> NDArray[np.bool_]:
-        limit = max(0, self.params.q_max - _IGNORED) if within is None else within
-        return np.abs(np.arange(-self.params.q_max, self.params.q_max + 1)) <= limit
+    def score(self, policy: ArrayLike) -> Score:
+        """How much of the optimal value a policy earns; NaN where that is not positive."""
+        start = (self.params.q_max, 0, *(self.params.pending_action,) * self.params.delay)
+        law = stationary(self.problem, self.best.policy)
+        return score_of(self.evaluate(policy), self.best.value, law, start)
 
 
 def make_problem(params: BaseModelParams) -> Problem:

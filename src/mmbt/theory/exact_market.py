@@ -14,27 +14,20 @@ by its exact value, never by simulation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mmbt.exact_models import ExactMarketParams
 from mmbt.theory.inventory import Problem, fills
+from mmbt.theory.scores import Score, regret_of, score_of
 from mmbt.theory.solver import Solution, solve
 from mmbt.theory.values import evaluate, stationary
 
 __all__ = ["PARAMS", "ExactMarket", "Score", "answer", "fill_probability", "make_problem"]
 
 PARAMS = ExactMarketParams
-
-
-class Score(NamedTuple):
-    """A policy's value as shares of the optimal one."""
-
-    start: float  # at the start: no inventory, the market's start, the pending action
-    occupancy: float  # over the states as the optimal policy meets them, sum rho V_pi / sum rho V*
-    worst: float  # the least share of any state, min V_pi / V*
 
 
 @dataclass(frozen=True)
@@ -74,14 +67,11 @@ class ExactMarket:
 
     def score_value(self, value: NDArray[np.float64]) -> Score:
         """The score of what earns `value` in each state. Where the optimal value is not positive a share is NaN."""
-        best = self.best.value
+        return score_of(value, self.best.value, self.law, self.start)
 
-        def share(mine: float, its: float) -> float:
-            return float(mine / its) if its > 0 else float("nan")
-
-        worst = float((value / best).min()) if (best > 0).all() else float("nan")
-        return Score(share(value[self.start], best[self.start]),
-                     share((self.law * value).sum(), (self.law * best).sum()), worst)
+    def regret(self, policy: ArrayLike, within: int | None = None) -> float:
+        """What a policy loses to the best one, as a share of what the best constant quote loses (`theory.scores`)."""
+        return regret_of(self.evaluate(policy), self.best.value, self.problem, self.params.pending_action, within)
 
 
 def make_problem(params: ExactMarketParams) -> Problem:
