@@ -157,20 +157,20 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Run a case."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learning",
                                      description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("case", choices=CASES)
+    parser.add_argument("cases", choices=CASES, nargs="+", metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of the case's own")
     parser.add_argument("-S", dest="set", type=setting, action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the learner for all trainings")
     parser.add_argument("--only", action="append", help="this row of the ablation or of the speed only")
     parser.add_argument("--peer", type=Path, help="Python that has stable-baselines3 (default: .sb3-venv)")
-    parser.add_argument("--json", type=Path, help="where the results go")
     options = parser.parse_args(None if arguments is None else list(arguments))
     options.set = dict(options.set)
-    path = options.json or RESULTS / f"learning-{options.case}.json"
-    report = {"machine": machine.describe(PEER_PYTHON), "case": options.case, "rows": CASES[options.case](options)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    note(f"written to {path}")
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for case in options.cases:
+        report = {"machine": machine.describe(PEER_PYTHON), "case": case, "rows": CASES[case](options)}
+        path = RESULTS / f"learning-{case}.json"
+        path.write_text(json.dumps(report, indent=1) + "\n")
+        note(f"written to {path}")
 
 
 if __name__ == "__main__":
