@@ -36,8 +36,12 @@ FORBIDDEN = {
     "theory": {"formats", "store", "strategies", "backtest", "portfolio", "report", "synth", "synthetic", "testing",
                "envs", "learn", "cli", "cysim"},
     "envs": {"formats", "report", "synth", "testing", "theory", "learn", "cli"},
-    "learn": {"strategies", "backtest", "report", "formats", "store", "testing", "synth", "theory", "exact_models",
-              "cli"},
+    "learn": {"strategies", "backtest", "report", "formats", "testing", "synth", "theory", "exact_models", "cli"},
+}
+
+# Rooms of which a room may know some modules only.
+NARROW = {
+    ("learn", "store"): {"mmbt.store.files"},  # how files are written whole
 }
 
 
@@ -171,6 +175,14 @@ def test_nobody_imports_the_command_line() -> None:
 def test_a_room_reaches_only_what_it_may(name: str) -> None:
     forbidden = FORBIDDEN[name]
     bad = [use for use in PEOPLE if room(use.source) == name and reached(use) in forbidden and not use.typing_only]
+    assert not bad, told(bad)
+
+
+@pytest.mark.parametrize(("name", "other"), sorted(NARROW))
+def test_a_room_knows_some_modules_of_another_only(name: str, other: str) -> None:
+    mine = [use for use in PEOPLE if room(use.source) == name and reached(use) == other]
+    bad = [use for use in mine if not any(use.name.startswith(module + ".") for module in NARROW[name, other])]
+    assert mine, f"{name} no longer knows {other}: forbid it"
     assert not bad, told(bad)
 
 
