@@ -4,7 +4,7 @@
 
 Rates are events per CPU second (all threads), medians over the runs; compilation and imports are not in them and are
 reported as start-up. An event is one quote row or one print. hftbacktest needs more events of its own for the same
-stream (benchmarks/peers/events.py), so its rate is given both ways and ratios are taken against the higher.
+stream (benchmarks/peers/events.py), so its rate is given both ways; ratios are of the time for the same stream.
 """
 
 from __future__ import annotations

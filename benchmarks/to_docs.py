@@ -51,8 +51,9 @@ second, {print_share:.0%} of them prints. The columns are in memory before the c
 is part of our work.
 
 **What is an event.** One quote row or one print. hftbacktest has no quote rows: a row becomes one depth event for each
-level it changes, {hft_events:,} events for this stream. Its rates are given both ways, per our event and per its own,
-and the ratio in the last column is taken against the higher. It wakes a strategy once for all events of one instant.
+level it changes, {hft_events:,} events for this stream. Its rates are given both ways, per our event and per its own;
+the ratio in the last column is of the time each takes for the same stream. It wakes a strategy once for all events of
+one instant.
 
 **What is a second.** CPU time of the process, all threads. Imports, compilation and a warm-up are outside; start-up has
 a row of its own. `events / wall s` is the same by the clock.
@@ -64,7 +65,8 @@ NOTES = {
     "quotes": "`linear-skew`, half spread 0.5 ticks, skew 0.01 ticks a lot, one lot a side: an order whose price stays "
               "is kept, one whose price moved is cancelled and placed anew, post-only. Ours is the built-in strategy, "
               "hftbacktest's the same in `njit`. Fills differ because the fill rules do: {fills}. The first row "
-              "records as little as the peers do: fills counted and hashed, money exact. `all recorded` adds the mids "
+              "records as little as the peers do: fills counted, money exact, over a `PreparedMarket`; then with the "
+              "hash of all fills, and with the columns checked within the time. `all recorded` adds the mids "
               "after each fill, the outcome of every command and the equity curve.",
     "python-timer": "The same decisions written in Python. The plain loop follows the same fill rules but has no order "
                     "states, latencies, money or records. Fills: {fills}.",
