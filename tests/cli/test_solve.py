@@ -49,7 +49,7 @@ def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 WRONG = {
-    "no_model": ([], "name a model: base-model, exact-market"),
+    "no_model": ([], "name a model: base-model, cartea-jaimungal, exact-market, planted-edge"),
     "model": (["base_modl"], "did you mean 'base-model'?"),
     "parameter": (["base-model", "-S", "sift=1"], "did you mean 'shifts'"),
     "grid": (["base-model", "-S", "shifts=1:2"], "'1:2' is not FIRST:LAST:STEP"),

@@ -277,7 +277,7 @@ def test_options_come_from_files_too(here: Path, capsys: pytest.CaptureFixture[s
     found = settings("-S", "markets=4")
     assert (found["r"], found["markets"], found["steps"]) == (0.5, 4, 900)
     found = settings("--config", "mine.toml", "-S", "markets=4")
-    assert (found["r"], found["markets"], found["steps"]) == (0.25, 4, 2_000_000)
+    assert (found["r"], found["markets"], found["steps"]) == (0.25, 4, 1_000_000)
     assert (found["layers"], found["interval"]) == ([4], 2 * 10**9)
 
 
@@ -285,7 +285,7 @@ def test_options_come_from_files_too(here: Path, capsys: pytest.CaptureFixture[s
 def test_options_are_listed_with_their_meaning(capsys: pytest.CaptureFixture[str], market: list[str]) -> None:
     found = {item["name"]: item for item in trained(capsys, *market, "--options")["options"]}
     assert not [name for name, item in found.items() if not item["description"]]
-    assert found["steps"]["default"] == 2_000_000
+    assert found["steps"]["default"] == 1_000_000
     if not market:
         assert (found["interval"]["type"], found["interval"]["default"]) == ("duration", "1s")
     assert main(["train", *market, "--options"]) == 0

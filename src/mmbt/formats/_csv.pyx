@@ -366,11 +366,9 @@ cdef class Tokenizer:
         # Price k and quantity k + 1 of a quote's side; no price, or a quantity of 0, is an absent side: (0, 0).
         cdef Field px_field = self.fields[self.layout.value[k]]
         cdef Field qty_field = self.fields[self.layout.value[k + 1]]
-        cdef Number px, qty
-        cdef int px_reason, qty_reason
-        px.mantissa = px.decimals = 0
-        px_reason = parse_number(px_field.text, px_field.n, self.layout.mark, &px)
-        qty_reason = parse_number(qty_field.text, qty_field.n, self.layout.mark, &qty)
+        cdef Number px = Number(0, 0, 0), qty = Number(0, 0, 0)
+        cdef int px_reason = parse_number(px_field.text, px_field.n, self.layout.mark, &px)
+        cdef int qty_reason = parse_number(qty_field.text, qty_field.n, self.layout.mark, &qty)
         cdef int64_t n = self.n
         column[0] = <int16_t> self.layout.value[k]
         if px_reason != OK and px_reason != EMPTY_FIELD:

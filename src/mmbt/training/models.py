@@ -39,7 +39,7 @@ def input_names(settings: Settings) -> list[str]:
     else:
         market, sides = [], ("ask_shift", "bid_shift")
     way = [f"{side}_under_way_{place + 1}" for place in range(params.delay) for side in sides]
-    return [*market, "inventory", "abs_inventory", *way]
+    return [*market, "inventory", "abs_inventory", "inventory_sign", *way]
 
 
 def exact_score(settings: Settings, world: SampledWorld, layers: list[NDArray[np.float32]]) -> dict[str, Any]:
