@@ -27,6 +27,8 @@ __all__ = ["BUILT_IN", "GROUP", "Available", "Description", "available", "descri
 GROUP = "mmbt.strategies"
 
 BUILT_IN = {  # name: class, first line of its docstring (a test compares them)
+    "dqn": ("mmbt.strategies.dqn:DQN",
+            "Quote what a trained network values most."),
     "fixed-spread": ("mmbt.strategies.fixed_spread:FixedSpread",
                      "Quote both sides at a fixed distance from the mid."),
     "ladder": ("mmbt.strategies.ladder:Ladder",
