@@ -92,6 +92,11 @@ cdef class Context:
         return <double>mid2 / (2 * self._tick_units) if mid2 != 0 else float("nan")
 
     @property
+    def price_limit(self):
+        """Ticks that every price of an order stays below."""
+        return LIMIT // self._instrument.tick_units
+
+    @property
     def position(self):
         """Lots held, as far as the strategy has been told; negative when short."""
         return known_position(self._venue, self._instrument)

@@ -55,12 +55,11 @@ cdef inline int64_t known_position(const Venue* venue, int32_t instrument) noexc
     return venue.instruments[instrument].ledger.position
 
 # Both quotes around the shifted mid, rounded passively and never through the market's other side (A6), as they would be
-# without a position: what of an action the market alone decides.
-cdef inline Wanted priced(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
-    cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
-    cdef Book* book = seen_book(&sim.venue, instrument)
-    cdef int64_t n = instrument.tick_units
-    cdef double bid = <double>in_ticks(book.bid_px, n), ask = <double>in_ticks(book.ask_px, n)
+# without a position: what of an action the market alone decides. Bid and ask in ticks of n price units; prices stay
+# below `end` ticks.
+cdef inline Wanted priced_at(
+    double bid, double ask, int64_t n, int64_t end, const Rules* rules, const Action* action,
+) noexcept nogil:
     cdef double unit = 1.0 if rules.in_ticks or ask == bid else ask - bid
     cdef double centre = (bid + ask) / 2 + action.skew * unit, half_spread = action.half_spread * unit
     cdef double ticks
@@ -76,8 +75,15 @@ cdef inline Wanted priced(const Simulation* sim, const Rules* rules, const Actio
     if action.offer:
         ticks = ceil(snap(centre + half_spread))
         ticks = ticks if ticks > bid + 1 else bid + 1
-        found.offer_px = <int64_t>ticks * n if 1 <= ticks < <double>(LIMIT // n) else 0
+        found.offer_px = <int64_t>ticks * n if 1 <= ticks < <double>end else 0
     return found
+
+cdef inline Wanted priced(const Simulation* sim, const Rules* rules, const Action* action) noexcept nogil:
+    cdef Instrument* instrument = &sim.venue.instruments[rules.instrument]
+    cdef Book* book = seen_book(&sim.venue, instrument)
+    cdef int64_t n = instrument.tick_units
+    return priced_at(
+        <double>in_ticks(book.bid_px, n), <double>in_ticks(book.ask_px, n), n, LIMIT // n, rules, action)
 
 # The rest of it: what the position leaves of the quotes, and what is hedged.
 cdef inline Wanted limited(Wanted found, const Rules* rules, const Action* action, int64_t position) noexcept nogil:

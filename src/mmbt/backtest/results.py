@@ -56,6 +56,8 @@ def describe_run(
             "name": name,
             "class": f"{type(strategy).__module__}:{type(strategy).__qualname__}",
             "params": strategy.params.model_dump(mode="json"),
+            "about": strategy.about(),
+            "warnings": strategy.warnings(config),
         },
         "config": config.model_dump(mode="json"),
         "inputs": inputs,

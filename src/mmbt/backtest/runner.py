@@ -261,6 +261,8 @@ def _summary(
     events = run["tob_events"] + run["trade_events"]
     return {
         "strategy": type(strategy).__name__,
+        "about": strategy.about(),
+        "warnings": strategy.warnings(config),
         "instruments": [i.name for i in traded],
         "watch": [i.name for i in instruments if i.name not in accounts],
         "fill_rules": str(config.fills),

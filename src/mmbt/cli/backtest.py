@@ -139,6 +139,8 @@ def _replay(
     total = sum(market.rows(table, instrument.name) for instrument in chosen for table in ("tob", "trades"))
     clocks = {} if market.clocks is None else {"clocks": market.clocks}
     path = run_path(out, name.rpartition(":")[2])
+    for text in maker.warnings(config):
+        note(f"warning: {text}")
 
     def finish(result: BacktestResult, status: str) -> dict[str, Any]:
         folder.close_tables()

@@ -50,6 +50,7 @@ def _text(name: str, value: str | None) -> list[str]:
 
 
 def _setting(document: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"{name.replace('_', ' ')} {value}" for name, value in (document.get("about") or {}).items())
     if (first := document.get("first_ts")) and (last := document.get("last_ts")):
         yield f"{_clock(first)} to {_clock(last)} UTC"
     if rules := document.get("fill_rules"):
@@ -60,6 +61,7 @@ def _setting(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _clocks(document.get("clocks") or ())
     yield from _contracts(document)
     yield from _synthetics(document.get("synthetic") or {})
+    yield from (f"WARNING: {text}" for text in document.get("warnings") or ())
     if not document.get("complete", True):
         yield "INCOMPLETE: the run did not reach the end of its data"
 

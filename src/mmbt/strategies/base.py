@@ -29,6 +29,7 @@ from mmbt.units import duration_ns
 
 if TYPE_CHECKING:
     from cysim import Context, Fill, NativeStrategy, Order, Trade
+    from mmbt.backtest import BacktestConfig
 
 __all__ = ["HOOKS", "Strategy", "StrategyParams"]
 
@@ -163,6 +164,14 @@ class Strategy:
         Asked once, before the run begins.
         """
         return None
+
+    def about(self) -> dict[str, Any]:
+        """What a run's record tells of this object beside its parameters: plain JSON, by name."""
+        return {}
+
+    def warnings(self, config: BacktestConfig) -> list[str]:
+        """What a person should know before it runs under these conditions; told at once and kept with the result."""
+        return []
 
     def on_start(self, ctx: Context) -> None:
         """Called once before the first event; may read, not trade."""

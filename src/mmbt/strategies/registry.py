@@ -33,6 +33,8 @@ BUILT_IN = {  # name: class, first line of its docstring (a test compares them)
                    "Quote by the exact policy of the base model."),
     "cartea-jaimungal": ("mmbt.strategies.cartea_jaimungal:CarteaJaimungal",
                          "Quote at the optimal depths of Cartea and Jaimungal."),
+    "dqn": ("mmbt.strategies.dqn:DQN",
+            "Quote what a trained network values most."),
     "fixed-spread": ("mmbt.strategies.fixed_spread:FixedSpread",
                      "Quote both sides at a fixed distance from the mid."),
     "imbalance-skew": ("mmbt.strategies.imbalance_skew:ImbalanceSkew",

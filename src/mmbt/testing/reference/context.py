@@ -91,6 +91,11 @@ class ReferenceContext:
         return self._view.valid
 
     @property
+    def price_limit(self) -> int:
+        """Ticks that prices of orders stay below."""
+        return 2**40 // self._tick_units
+
+    @property
     def position(self) -> int:
         """Position in lots, by the fills told."""
         return self._view.position
