@@ -34,10 +34,10 @@ $(VENV)/installed: pyproject.toml setup.py
 build: $(VENV)/installed ## compile what changed
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
-demo: build ## convert the sample, train on it for half a minute, and backtest linear-skew
+demo: build ## convert the sample, train on it for half a minute, and backtest what was learned
 	$(BIN)/mmbt convert raw-data
 	$(BIN)/mmbt train -S steps=100000
-	$(BIN)/mmbt backtest --strategy linear-skew
+	$(BIN)/mmbt backtest --strategy dqn
 
 test: build ## the whole suite but the slow tests
 	$(BIN)/pytest -m "not slow" -n $(JOBS) $(ARGS)

@@ -241,8 +241,8 @@ cdef inline void set_last_quotes(
     Venue* venue, int32_t index, const int64_t* bid_px, int64_t bids, const int64_t* offer_px, int64_t offers,
     int64_t qty,
 ) noexcept nogil:
-    mmbt_check(venue.queue.count == 0)
     if venue.commands_travel or venue.reports_travel or venue.recorder.notify_orders:
         set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, False)
     else:
+        mmbt_check(venue.queue.count == 0)
         set_both(venue, index, bid_px, bids, offer_px, offers, qty, True, True)

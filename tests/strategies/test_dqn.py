@@ -132,9 +132,10 @@ def test_a_backtest_is_what_training_was(made, name):
 def test_decisions_are_tensorflows(made):
     """Networks of several shapes: dueling, quantiles, deep, none hidden."""
     pytest.importorskip("tensorflow")
-    from mmbt.learn.agent import build_network, plain_layers
+    from mmbt.learn.agent import build_network, plain_layers, prepare_tensorflow
     from mmbt.learn.options import LearnerOptions
 
+    prepare_tensorflow()  # or whoever learns later in this process could not
     day, config, _, model, path = made("own orders seen")
     inputs, actions = len(model.info.inputs), model.info.actions
     for seed, (layers, more) in enumerate([

@@ -148,6 +148,7 @@ def command(name: str, *, examples: str, hint: Callable[[str], str] | None = Non
         "backtest": ("mmbt.cli.backtest:backtest", "Replay a store against a strategy."),
         "train": ("mmbt.cli.train:train", "Learn which quotes earn most."),
         "strategies": ("mmbt.cli.strategies:strategies", "List, show and start strategies."),
+        "model": ("mmbt.cli.model:model", "Show and export what was learned."),
         "formats": ("mmbt.cli.formats:formats", "List the raw formats that convert reads."),
         "hot": ("mmbt.cli.hot:hot", "Show, fill or clear the hot store of a store."),
         "synthetic": ("mmbt.cli.synthetic:synthetic", "Price a pair through others, beside its own book."),

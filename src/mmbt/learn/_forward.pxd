@@ -15,16 +15,21 @@ cdef extern from * nogil:
     #endif
     typedef float mmbt_lanes __attribute__((vector_size(32), aligned(4)));
 
+    #if defined(__GNUC__) && !defined(__clang__)
+    #define MMBT_UNROLL _Pragma("GCC unroll 8")    /* else -O2 keeps the tile in memory */
+    #else
+    #define MMBT_UNROLL
+    #endif
     #define MMBT_TILE(N) \\
         for (; j + 8 * (N) <= out; j += 8 * (N)) { \\
             mmbt_lanes sum[N]; \\
-            for (int t = 0; t < (N); t++) sum[t] = *(const mmbt_lanes *)(b + j + 8 * t); \\
+            MMBT_UNROLL for (int t = 0; t < (N); t++) sum[t] = *(const mmbt_lanes *)(b + j + 8 * t); \\
             for (int i = 0; i < in; i++) { \\
                 const float xi = x[i]; \\
                 const float *row = w + (long)i * out + j; \\
-                for (int t = 0; t < (N); t++) sum[t] += xi * *(const mmbt_lanes *)(row + 8 * t); \\
+                MMBT_UNROLL for (int t = 0; t < (N); t++) sum[t] += xi * *(const mmbt_lanes *)(row + 8 * t); \\
             } \\
-            for (int t = 0; t < (N); t++) *(mmbt_lanes *)(y + j + 8 * t) = sum[t]; \\
+            MMBT_UNROLL for (int t = 0; t < (N); t++) *(mmbt_lanes *)(y + j + 8 * t) = sum[t]; \\
         }
 
     MMBT_CLONES

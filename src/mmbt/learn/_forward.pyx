@@ -7,14 +7,25 @@ scratch: one thread at a time.
 
 import numpy as np
 
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strchr
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
 
 from cysim.draws cimport draw_key, uniform
 
 cdef enum:
     EXPLORE = 0x45585052                 # stream of the draws of exploration
+
+# The memory of a contiguous array of so many numbers of one of the formats.
+cdef int borrow(object array, Py_buffer* view, const char* formats, int count, str name) except -1:
+    PyObject_GetBuffer(array, view, PyBUF_ND | PyBUF_FORMAT)
+    if view.ndim == 1 and view.shape[0] == count and view.format[1] == 0 and strchr(formats, view.format[0]) != NULL:
+        return 0
+    told = f"{view.ndim} axes, {view.len // view.itemsize} numbers of format {view.format.decode()}"
+    PyBuffer_Release(view)
+    raise ValueError(f"{name}: an array of {count} numbers of format {' or '.join(formats.decode())}, not {told}")
+
 
 cdef class ForwardPass:
     """Q-values and greedy actions of a network.
@@ -90,12 +101,26 @@ cdef class ForwardPass:
                    <size_t>self.net.actions * sizeof(float))
         return values
 
-    def decide(self, const float[::1] state not None, const uint8_t[::1] admissible not None):
-        """The admissible action of the highest value: the first of equals."""
-        if state.shape[0] != self.inputs or admissible.shape[0] != self.actions:
-            raise ValueError(f"the network has {self.inputs} inputs and {self.actions} actions, "
-                             f"not {state.shape[0]} and {admissible.shape[0]}")
-        cdef int32_t action = best_action(forward(&self.net, &state[0], self.scratch), &admissible[0], self.net.actions)
+    def decide(self, state, admissible):
+        """The admissible action of the highest value: the first of equals.
+
+        Parameters
+        ----------
+        state : float32 array [inputs]
+        admissible : uint8 or bool array [actions]
+        """
+        cdef Py_buffer seen, mask               # a typed argument would take longer than the network
+        cdef int32_t action
+        borrow(state, &seen, b"f", self.inputs, "state")
+        try:
+            borrow(admissible, &mask, b"B?", self.actions, "admissible")
+        except BaseException:
+            PyBuffer_Release(&seen)
+            raise
+        action = best_action(
+            forward(&self.net, <const float*>seen.buf, self.scratch), <const uint8_t*>mask.buf, self.net.actions)
+        PyBuffer_Release(&mask)
+        PyBuffer_Release(&seen)
         if action < 0:
             raise ValueError("no action is admissible")
         return action

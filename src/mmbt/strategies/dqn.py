@@ -64,7 +64,7 @@ class DQN(Strategy):
 
     def on_start(self, ctx: Context) -> None:
         """Begin with nothing under way."""
-        self.policies = {name: self._policy() for name in ctx.instruments}
+        self.policies = {name: self.new_policy() for name in ctx.instruments}
 
     def on_timer(self, ctx: Context) -> None:
         """Decide, and state what follows from it."""
@@ -94,7 +94,8 @@ class DQN(Strategy):
         return [f"the model learned with {name.replace('_', ' ')} {was} and runs with {is_now}: what it learned may "
                 "not hold here" for name, was, is_now in found]
 
-    def _policy(self) -> Policy:
+    def new_policy(self) -> Policy:
+        """What decides for one instrument."""
         from mmbt.learn._policy import Policy
 
         options, frozen = self._options, self._frozen
