@@ -11,6 +11,7 @@ of `decide` as Python calls it, and the callback, which is what is left of a dec
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -130,7 +131,7 @@ def forward_ns(shape: tuple[int, ...]) -> float:
 
     rng = np.random.default_rng(0)
     layers = [rng.normal(size=size).astype(np.float32)
-              for a, b in zip(shape, shape[1:], strict=False) for size in ((a, b), (b,))]
+              for a, b in itertools.pairwise(shape) for size in ((a, b), (b,))]
     net, states = ForwardPass(layers), rng.normal(size=(CALLS, shape[0])).astype(np.float32)
     return _best(lambda: net.values(states))
 
