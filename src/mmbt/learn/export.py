@@ -83,7 +83,8 @@ def export_onnx(model: Model, path: Path) -> None:
                               [rows("q_values", model.info.actions)], weights)
     whole = helper.make_model(graph, producer_name="mmbt", ir_version=_IR_VERSION,
                               opset_imports=[helper.make_opsetid("", _OPSET)])
-    helper.set_model_props(whole, {"mmbt_hash": model.hash, "mmbt_model": json.dumps(model.info.model_dump(mode="json"))})
+    described = json.dumps(model.info.model_dump(mode="json"))
+    helper.set_model_props(whole, {"mmbt_hash": model.hash, "mmbt_model": described})
     onnx.checker.check_model(whole)
     _write(path, lambda part: part.write_bytes(whole.SerializeToString()))
 
