@@ -131,7 +131,7 @@ WRONG = {
     "group_option": (["--jsno"], "no such option '--jsno'"),
     "option": (["backtest", "--strateg", "x"], "no such option '--strateg'; did you mean '--strategy'"),
     "option_without_value": (["backtest", "--strategy"], "option '--strategy' requires an argument"),
-    "no_strategy": (["backtest"], "name a strategy with --strategy: fixed-spread, ladder, linear-skew, random"),
+    "no_strategy": (["backtest"], "name a strategy with --strategy: dqn, fixed-spread, ladder, linear-skew, random"),
     "strategy": (["backtest", "--strategy", "linear-skwe"], "did you mean 'linear-skew'?"),
     "strategy_as_argument": (["backtest", "linear-skew"], "write --strategy linear-skew"),
     "parameter_as_argument": (["backtest", "--strategy", "random", "size=2"], "write -S size=2"),
@@ -156,7 +156,7 @@ WRONG = {
     "format": (["convert", ".", "--format", "sed"], "did you mean 'seed'?"),
     "doctors_store": (["doctor", "--data", "nosuch"], "no such store: 'nosuch'"),
     "shown_strategy": (["strategies", "show", "randm"], "did you mean 'random'?"),
-    "no_shown_strategy": (["strategies", "show"], "name a strategy: fixed-spread"),
+    "no_shown_strategy": (["strategies", "show"], "name a strategy: dqn, fixed-spread"),
     "no_new_name": (["strategies", "new"], "give the new strategy a name"),
     "new_name": (["strategies", "new", "My Maker"], "'my-maker'"),
 }
