@@ -3,9 +3,10 @@
     python -m benchmarks.decisions [--events N] [--rounds 5] [--store STORE] [--model PATH] [--json FILE]
 
 The stream is the pinned one, converted, unless a store is named; the model one of random weights with all features and
-the usual grid, unless one is named. The runs take turns; of each the median CPU time counts. Apart from the runs stand
-the parts of a decision: the forward pass alone (32-64-64-25, and the model's own), one look at the features, the whole
-of `decide` as Python calls it, and the callback, which is what is left of a decision.
+the usual grid, unless one is named. The runs take turns; of each the least CPU time counts, so that what the machine's
+other work adds is left out. Apart from the runs stand the parts of a decision: the forward pass alone (32-64-64-25, and
+the model's own), one look at the features, the whole of `decide` as Python calls it, and the callback, which is what is
+left of a decision.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -100,7 +100,7 @@ def measure(store: Path, model: Path, rounds: int) -> dict[str, Any]:
             summaries[name] = replay(strategy)
             if turn:
                 seconds[name].append(time.process_time() - begin)
-    cpu = {name: statistics.median(values) for name, values in seconds.items()}
+    cpu = {name: min(values) for name, values in seconds.items()}
     decisions = summaries["dqn"]["decisions"]
 
     def each(name: str, other: str) -> float:
@@ -150,7 +150,7 @@ def decide_ns(dqn: Any) -> float:
 
 
 def _best(run: Callable[[], object], times: int = 7) -> float:
-    """ns a call of the fastest of several turns of CALLS calls: what the machine's other work adds is left out."""
+    """ns a call of the fastest of several turns of CALLS calls."""
     found = []
     for _ in range(times):
         begin = time.process_time()

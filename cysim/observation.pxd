@@ -68,9 +68,10 @@ cdef inline void price_all(
         wants.priced[action] = priced(sim, rules, &actions[action])
 
 # Of actions that come to the same the first is admissible. They have been priced.
-cdef inline void mask_at(
-    int64_t position, const Rules* rules, const Action* actions, int64_t count, Wants* wants, int8_t* admissible,
+cdef inline void mask(
+    const Simulation* sim, const Rules* rules, const Action* actions, int64_t count, Wants* wants, int8_t* admissible,
 ) noexcept nogil:
+    cdef int64_t position = known_position(&sim.venue, rules.instrument)
     cdef int64_t action, place, found = 0
     for action in range(count):
         wants.distinct[found] = limited(wants.priced[action], rules, &actions[action], position)
@@ -79,11 +80,6 @@ cdef inline void mask_at(
             place += 1
         admissible[action] = place == found
         found += place == found
-
-cdef inline void mask(
-    const Simulation* sim, const Rules* rules, const Action* actions, int64_t count, Wants* wants, int8_t* admissible,
-) noexcept nogil:
-    mask_at(known_position(&sim.venue, rules.instrument), rules, actions, count, wants, admissible)
 
 # The place of a state, noted when it is new; -1 when there is no room. What is admissible in it is still to be written.
 cdef inline int64_t note_state(States* states, const Eye* eye, const float* private, bint* is_new) noexcept nogil:

@@ -120,8 +120,8 @@ def _lines(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", data["path"]
     yield "hash", data["hash"]
     yield "learned in", data["kind"]
-    widths = "-".join(map(str, (len(data["inputs"]), *data["layers"], data["actions"])))
-    yield "network", f"{widths}, {data['weights']:,} weights"
+    widths = (len(data["inputs"]), *data["layers"], data["actions"])
+    yield "network", f"{'-'.join(map(str, widths))}, {data['weights']:,} weights"
     yield "inputs", ", ".join(data["inputs"])
     yield "actions", "; ".join(f"{k} {name}" for k, name in enumerate(data["action_names"] or ())) or data["actions"]
     for title, part in (("world", data["world"].get("options") or data["world"]), ("conditions", data["conditions"]),

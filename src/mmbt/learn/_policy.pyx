@@ -1,8 +1,9 @@
 """What a learned network does at a decision of a backtest: features become inputs, an action is chosen, and it quotes.
 
-Inputs, masks and prices are made by the code that makes them in training (cysim/observation.pxd, decisions.pxd). With a
-delay of D decisions the action chosen now is done D decisions later; those under way, at first the grid's first one,
-are among the inputs, and no action is masked: what coincides is known when it is done.
+Features and prices are made by the code that makes them in training (cysim/features.pxd, decisions.pxd), and of actions
+that come to the same the first is admissible, as there. With a delay of D decisions the action chosen now is done D
+decisions later; those under way, at first the grid's first one, are among the inputs, and no action is masked: what
+coincides is known when it is done.
 """
 
 import numpy as np
@@ -11,12 +12,11 @@ from collections import namedtuple
 
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memmove, memset
 
-from cysim.decisions cimport Action, Rules, Wanted, limited, priced_at
+from cysim.decisions cimport Action, Rules, Wanted, is_same, limited, priced_at
 from cysim.grid cimport read_actions
-from cysim.observation cimport Wants, free_wants, make_wants, mask_at
 from mmbt.learn._forward cimport ForwardPass, best_action, forward
 
 cdef enum:
@@ -55,14 +55,19 @@ cdef class Policy:
 
     cdef ForwardPass _net
     cdef Action* _actions
-    cdef Wants _wants
     cdef Rules _rules
-    cdef int8_t* _admissible
+    cdef Wanted* _wants                  # what actions come to at the last decision
+    cdef int32_t _known                  # of how many, the first ones, that is known
+    cdef uint8_t* _open                  # by action: whether it may still be the best
     cdef double* _mean                   # of the market's features, then their scales
     cdef float* _state
     cdef float* _under_way               # by action
     cdef int32_t* _pending               # actions under way, the next one first
     cdef const float* _values            # of the last decision; NULL: none yet
+    cdef double _bid                     # at the last decision, ticks
+    cdef double _ask
+    cdef int64_t _position
+    cdef int64_t _price_limit            # ticks
     cdef int64_t _market
     cdef int64_t _private
     cdef int64_t _delay
@@ -88,13 +93,14 @@ cdef class Policy:
         self._rules.max_position = max_position
         self._rules.in_ticks = unit == "tick"
         self._actions = read_actions(actions, 1)
-        self._admissible = <int8_t*>PyMem_Calloc(count, 1)
+        self._wants = <Wanted*>PyMem_Calloc(count, sizeof(Wanted))
+        self._open = <uint8_t*>PyMem_Calloc(count, 1)
         self._mean = <double*>PyMem_Calloc(2 * self._market + 1, sizeof(double))
         self._state = <float*>PyMem_Calloc(self._net.inputs, sizeof(float))
         self._under_way = <float*>PyMem_Calloc(count * PARTS, sizeof(float))
         self._pending = <int32_t*>PyMem_Calloc(delay + 1, sizeof(int32_t))
-        if not make_wants(&self._wants, count) or self._admissible == NULL or self._mean == NULL \
-                or self._state == NULL or self._under_way == NULL or self._pending == NULL:
+        if self._wants == NULL or self._open == NULL or self._mean == NULL or self._state == NULL \
+                or self._under_way == NULL or self._pending == NULL:
             raise MemoryError
         for place in range(self._market):
             self._mean[place] = mean[place]
@@ -103,9 +109,9 @@ cdef class Policy:
             memcpy(self._under_way, &under_way[0, 0], <size_t>(count * PARTS) * sizeof(float))
 
     def __dealloc__(self):
-        free_wants(&self._wants)
         PyMem_Free(self._actions)
-        PyMem_Free(self._admissible)
+        PyMem_Free(self._wants)
+        PyMem_Free(self._open)
         PyMem_Free(self._mean)
         PyMem_Free(self._state)
         PyMem_Free(self._under_way)
@@ -137,21 +143,22 @@ cdef class Policy:
             if self._features.shape[0] != self._market + self._private:
                 self._array = None
                 raise ValueError(f"{self._market + self._private} features, not {self._features.shape[0]}")
-        self._look(bid, ask, position, price_limit)
+        self._bid, self._ask, self._position, self._price_limit = bid, ask, position, price_limit
+        self._known = 0
+        self._see()
         self._values = forward(&self._net.net, self._state, self._net.scratch)
-        self._action = best_action(self._values, <const uint8_t*>self._admissible, self._net.net.actions)
+        self._action = self._best()
         due = self._action
         if self._delay:
             due = self._pending[0]
             memmove(self._pending, self._pending + 1, <size_t>(self._delay - 1) * sizeof(int32_t))
             self._pending[self._delay - 1] = self._action
-        wanted = limited(priced_at(bid, ask, 1, price_limit, &self._rules, &self._actions[due]), &self._rules,
-                         &self._actions[due], position)
+        wanted = self._wanted(due)
         return (wanted.bid_px if wanted.bid_px != 0 else None, wanted.offer_px if wanted.offer_px != 0 else None,
                 self._actions[due].size, wanted.hedge)
 
-    # Fills the network's inputs and the mask.
-    cdef void _look(self, double bid, double ask, int64_t position, int64_t price_limit) noexcept:
+    # Fills the network's inputs.
+    cdef void _see(self) noexcept:
         cdef int64_t place
         cdef float* state = self._state
         cdef const double* features = &self._features[0]
@@ -162,12 +169,34 @@ cdef class Policy:
         state += self._market + self._private
         for place in range(self._delay):
             memcpy(state + PARTS * place, self._under_way + PARTS * self._pending[place], PARTS * sizeof(float))
+
+    # The first of the admissible actions with the highest value. Few are looked at: most often the first one tried is.
+    cdef int32_t _best(self) noexcept:
+        cdef int32_t action
+        memset(self._open, 1, <size_t>self._net.net.actions)
+        while True:
+            action = best_action(self._values, self._open, self._net.net.actions)
+            if self._is_admissible(action):
+                return action
+            self._open[action] = False
+
+    # Whether no action before it comes to the same. With a delay it is not known yet what an action comes to.
+    cdef bint _is_admissible(self, int32_t action) noexcept:
+        cdef int32_t earlier
         if self._delay:
-            memset(self._admissible, 1, <size_t>self._net.net.actions)
-            return
-        for place in range(self._net.net.actions):
-            self._wants.priced[place] = priced_at(bid, ask, 1, price_limit, &self._rules, &self._actions[place])
-        mask_at(position, &self._rules, self._actions, self._net.net.actions, &self._wants, self._admissible)
+            return True
+        while self._known <= action:
+            self._wants[self._known] = self._wanted(self._known)
+            self._known += 1
+        for earlier in range(action):
+            if is_same(&self._wants[earlier], &self._wants[action]):
+                return False
+        return True
+
+    cdef Wanted _wanted(self, int32_t action) noexcept:
+        return limited(
+            priced_at(self._bid, self._ask, 1, self._price_limit, &self._rules, &self._actions[action]),
+            &self._rules, &self._actions[action], self._position)
 
     def last(self):
         """The last decision (`Decision`): why it was made.
@@ -182,4 +211,5 @@ cdef class Policy:
         cdef Py_ssize_t actions = self._net.net.actions, inputs = self._net.inputs
         return Decision(
             self._action, np.array(<const float[:actions]>self._values),
-            np.array(<int8_t[:actions]>self._admissible).view(np.bool_), np.array(<float[:inputs]>self._state))
+            np.array([self._is_admissible(action) for action in range(actions)]),
+            np.array(<float[:inputs]>self._state))

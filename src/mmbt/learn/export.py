@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,7 +46,9 @@ def export_keras(model: Model, path: Path) -> None:
         network.add(keras.layers.Dense(len(bias), activation="relu" if place < hidden else None,
                                        name=f"hidden_{place}" if place < hidden else "q_values"))
     network.set_weights(model.weights)
-    _write(path, lambda part: network.save(part))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Keras's own talk with NumPy 2
+        _write(path, network.save)
 
 
 def export_onnx(model: Model, path: Path) -> None:

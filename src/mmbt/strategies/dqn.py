@@ -84,6 +84,8 @@ class DQN(Strategy):
         """Conditions other than those that the model learned under."""
         conditions, now = self.model.info.conditions, config.model_dump(mode="json")
         names = sorted(now.keys() - _FREE & conditions.keys())
+        if "cancel_latency" in names and conditions["cancel_latency"] is None is now["cancel_latency"]:
+            names.remove("cancel_latency")  # both are those of placing
         found = [(name, _shown(name, conditions), _shown(name, now)) for name in names
                  if _told(name, conditions) != _told(name, now)]
         if self.interval_ns != self._options.interval:
