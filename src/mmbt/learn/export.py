@@ -5,6 +5,7 @@ The input `state` is [batch, inputs], scaled as the model's information says; th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -40,6 +41,10 @@ def export_keras(model: Model, path: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no greetings on stderr
     import keras
 
+    from mmbt.learn.agent import prepare_tensorflow
+
+    with contextlib.suppress(UsageError):  # who learns afterwards in this process finds the threads it asks for
+        prepare_tensorflow()
     hidden = len(model.weights) // 2 - 1
     network = keras.Sequential([keras.Input((len(model.info.inputs),), name="state")], name="q_network")
     for place, bias in enumerate(model.weights[1::2]):
