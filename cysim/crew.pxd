@@ -1,9 +1,13 @@
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
-# Threads that share one caller's work, in pieces, and sleep between two calls. Nobody spins: a core that another
-# process has is not waited for, and the caller does what a helper has not begun. Their owner may vanish at any time
-# between two calls, and a forked child, which has no helpers, does all the work itself.
+# Threads that share one caller's work, in pieces, and sleep between two calls that do not follow at once: to wake
+# somebody takes as long as a piece. Nobody waits awake for longer than that, since a core that another process has is
+# not waited for, and the caller does what a helper has not begun. Their owner may vanish at any time between two calls,
+# and a forked child, which has no helpers, does all the work itself.
+
+cdef enum:
+    LOOKS = 1000                 # before falling asleep: some ten to thirty microseconds
 
 cdef extern from * nogil:
     """
@@ -11,11 +15,19 @@ cdef extern from * nogil:
     #define mmbt_store(place, value) __atomic_store_n(place, value, __ATOMIC_SEQ_CST)
     #define mmbt_take(place) __atomic_sub_fetch(place, (int64_t)1, __ATOMIC_SEQ_CST)
     #define mmbt_clear(place) __atomic_exchange_n(place, (int64_t)0, __ATOMIC_SEQ_CST)
+    #if defined(__x86_64__) || defined(__i386__)
+    #define mmbt_pause() __builtin_ia32_pause()
+    #elif defined(__aarch64__)
+    #define mmbt_pause() __asm__ __volatile__("yield")
+    #else
+    #define mmbt_pause() ((void)0)
+    #endif
     """
     int64_t load "mmbt_load"(const int64_t* place)
     void store "mmbt_store"(int64_t* place, int64_t value)
     int64_t take "mmbt_take"(int64_t* place)             # one less; returns what is left
     int64_t clear "mmbt_clear"(int64_t* place)           # returns what it was
+    void pause "mmbt_pause"()                            # leaves the core to its other thread for a moment
 
 cdef extern from "pythread.h" nogil:
     ctypedef void* PyThread_type_lock
@@ -76,11 +88,28 @@ cdef inline void take_part(Crew* crew, int64_t lane) noexcept nogil:
             PyThread_release_lock(crew.done)
         left = take(&crew.left)
 
+cdef inline void look_for_work(const Crew* crew) noexcept nogil:
+    cdef int look
+    for look in range(LOOKS):
+        if load(&crew.left) > 0 or load(&crew.over) != 0:
+            return
+        pause()
+
+# The last piece was begun, and is not done.
+cdef inline void wait_until_done(Crew* crew) noexcept nogil:
+    cdef int look
+    for look in range(LOOKS):
+        if PyThread_acquire_lock(crew.done, NOWAIT_LOCK):
+            return
+        pause()
+    PyThread_acquire_lock(crew.done, WAIT_LOCK)
+
 cdef inline void help_out(void* argument) noexcept nogil:
     cdef Helper* helper = <Helper*>argument
     cdef Crew* crew = helper.crew
     while load(&crew.over) == 0:
         take_part(crew, helper.lane)
+        look_for_work(crew)
         store(&helper.asleep, 1)
         # work that came just before: stays awake, unless somebody has begun to wake it
         if (load(&crew.left) > 0 or load(&crew.over) != 0) and clear(&helper.asleep) == 1:
@@ -137,7 +166,7 @@ cdef inline void share(Crew* crew, Work work, void* owner, int64_t count, int64_
     wake(crew, crew.helper_count if crew.helper_count < crew.pieces - 1 else crew.pieces - 1)
     take_part(crew, 0)
     if take(&crew.unfinished) > 0:
-        PyThread_acquire_lock(crew.done, WAIT_LOCK)
+        wait_until_done(crew)
 
 # The owner leaves.
 cdef inline void dismiss(Crew* crew) noexcept nogil:
