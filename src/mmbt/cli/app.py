@@ -180,6 +180,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Rows are decoded in one thread and let go by another: mimalloc, Arrow's own choice, keeps 50 MB more of them.
     if "CS_GNU_LIBC_VERSION" in os.confstr_names:  # elsewhere Arrow may be built without jemalloc, and says so
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+    # Our matrices are small: threads that NumPy's BLAS starts would burn a tenth of a second of each command, and sums
+    # would depend on how many there are.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name outside the terminal's encoding is shown escaped, not fatal
             stream.reconfigure(errors="backslashreplace")
