@@ -11,6 +11,7 @@
 | `quotes-counted` | stream | the same, fills counted but not hashed                                             |
 | `recorded`     | stream | the same with all that a run records: fills with their mids, outcomes, equity        |
 | `python-timer` | stream | the same quotes from `on_timer` in Python                                            |
+| `python-counted` | stream | the same over columns checked before the clock starts, fills counted but not hashed |
 | `python-event` | stream | `on_tob` and `on_trade` in Python, each reading bid and ask                          |
 | `disk`         | store  | `linear-skew` from Parquet, opened, checked and decoded within the time measured     |
 | `disk-idle`    | store  | the same without quotes                                                              |
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 __all__ = ["CASES", "convert", "replay", "strategy"]
 
 CASES = (
-    "idle", "prepared", "quotes", "quotes-counted", "quotes-prepared", "recorded", "python-timer", "python-event",
-    "disk", "disk-idle", "hot", "hot-idle", "csv", "startup", "steps", "worlds",
+    "idle", "prepared", "quotes", "quotes-counted", "quotes-prepared", "recorded", "python-timer", "python-counted",
+    "python-event", "disk", "disk-idle", "hot", "hot-idle", "csv", "startup", "steps", "worlds",
 )
 HALF_SPREAD = 0.5
 SKEW = 0.01
@@ -91,7 +92,7 @@ class FirstEvent(Strategy):
 def strategy(case: str) -> Strategy:
     """The strategy of a case."""
     match case:
-        case "python-timer":
+        case "python-timer" | "python-counted":
             return PythonSkew()
         case "python-event":
             return Reader()
@@ -214,7 +215,7 @@ def _replay(case: str, directory: Path, seconds: float) -> dict[str, Any]:
 
     summary: dict[str, Any] = {}
     report |= repeat(lambda: summary.update(
-        replay(market(), strategy(case), case == "recorded", hashed=case != "quotes-counted")), seconds)
+        replay(market(), strategy(case), case == "recorded", hashed=not case.endswith("counted"))), seconds)
     kept = {name: summary[name] for name in ("events", "fills", "position_lots", "decisions", "result_hash")}
     return {**kept, "own_events": summary["events"], **report}
 

@@ -80,7 +80,8 @@ JOBS: dict[str, tuple[Job, ...]] = {
         hft("quotes", "--depth", "roi", label="ROIVector depth"),
     ),
     "python-timer": (
-        ours("python-timer", "stream"),
+        ours("python-counted", "stream", "mmbt, columns prepared"),
+        ours("python-timer", "stream", "mmbt, columns checked, fills hashed"),
         hft("python-timer", label="without njit"),
         plain("python-timer", "quotes written into the loop"),
     ),
@@ -163,6 +164,9 @@ def run(cases: Iterable[str], work: Path, *, events: int, runs: int, seconds: fl
     if "disk" in wanted:
         note("disk: each step of the way by itself")
         report["bounds"] = json.loads(python("benchmarks.bounds", work / "store"))
+    if "python-timer" in wanted:
+        note("python-timer: what the strategy's own lines take")
+        report["own_lines_ns"] = json.loads(python("benchmarks.own_lines"))["ns"]
     if "memory" in set(cases):
         report["memory"] = measure_memory(work, lengths)
     report["took_s"] = round(time.monotonic() - start, 1)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import goals
 from benchmarks.table import (
     HEADER,
     HEADLINES,
@@ -68,7 +69,8 @@ NOTES = {
               "records as little as the peers do: fills counted, money exact, over a `PreparedMarket`; then with the "
               "hash of all fills, and with the columns checked within the time. `all recorded` adds the mids "
               "after each fill, the outcome of every command and the equity curve.",
-    "python-timer": "The same decisions written in Python. The plain loop follows the same fill rules but has no order "
+    "python-timer": "The same decisions written in Python; the first row counts fills over a `PreparedMarket`, as the "
+                    "compiled strategy's first row does. The plain loop follows the same fill rules but has no order "
                     "states, latencies, money or records. Fills: {fills}.",
     "python-event": "Ours: `on_tob` and `on_trade`, each reading bid and ask. hftbacktest: `wait_next_feed` from "
                     "Python, reading both. The plain loops have merged lists ready before the clock starts and know no "
@@ -83,6 +85,19 @@ NOTES = {
     "startup": "From starting the interpreter to the first event in the strategy: imports, opening the data, and for "
                "hftbacktest compiling the strategy, which it does in every process.",
 }
+
+GOALS = """
+Rates are events a CPU second unless by the clock. What bounds the way from Parquet, the strategy in Python and the
+simulators is said with each of them below.
+"""
+
+LINES = """
+### What bounds it
+
+The strategy's own lines take {own:.0f} ns of Python of the {whole:.0f} ns between two timers when nothing answers them:
+two reads, six sums and comparisons, one call with two named arguments. The goal leaves {goal:.0f} ns for all of it. The
+compiled strategy takes {native:.0f} ns for the same.
+"""
 
 BOUNDS = """
 ### What bounds it
@@ -146,16 +161,29 @@ def page(report: dict[str, Any], memory: list[dict[str, Any]] | None) -> str:
     )]
     shown = {name: case for name, case in report["cases"].items() if name in HEADLINES}
     parts.append(f"\n## In short\n\n{_table(('what', 'mmbt', 'hftbacktest', 'times'), headline_rows(shown))}\n")
+    reached = _table(("what", "goal", "measured", ""), goals.rows(report["cases"]))
+    parts.append(f"\n### What we set out to reach\n\n{reached}\n{GOALS}")
     for name, case in report["cases"].items():
         fills = "; ".join(f"{p['party']} {p['fills']:,}" for p in case["parties"] if "fills" in p)
         header = {"startup": ("party", "time", "", "CPU", "", "mmbt is"), "steps": STEPS_HEADER}.get(name, HEADER)
         parts.append(f"\n## {case['title'][0].upper()}{case['title'][1:]}\n\n{_table(header, case_rows(case))}\n\n"
                      f"{NOTES[name].format(fills=fills)}\n")
+        if name == "python-timer" and "own_lines_ns" in report and "quotes" in report["cases"]:
+            parts.append(_lines(report["own_lines_ns"], report["cases"]))
         if name == "disk" and "bounds" in report:
             parts.append(_bounds(report["bounds"], machine["memory_gb_per_s"]))
     if memory:
         parts.append(f"{MEMORY}\n{_table(MEMORY_HEADER, memory_rows(memory))}\n")
     return "".join([*parts, GUARD, END])
+
+
+def _lines(own: float, cases: dict[str, dict[str, Any]]) -> str:
+    def ns(case: str, rate: float | None = None) -> float:  # between two timers
+        party = cases[case]["parties"][0]
+        return float(party["events"] / party["decisions"] / (rate or party["events_per_cpu_s"]) * 1e9)
+
+    goal = next(goal.goal for goal in goals.GOALS if goal.case == "python-timer")
+    return LINES.format(own=own, whole=ns("python-timer"), goal=ns("python-timer", goal), native=ns("quotes"))
 
 
 def _bounds(bounds: dict[str, Any], memory_gb_per_s: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bounds, machine, ours, steps, stream, table, to_docs, worlds
+from benchmarks import bounds, machine, ours, own_lines, steps, stream, table, to_docs, worlds
 from benchmarks.instructions import CASES as COUNTED
 from benchmarks.instructions import replay as replay_counted
 from benchmarks.peers import events as peer_events
@@ -42,11 +42,11 @@ def test_the_stream_survives_its_files(pinned: stream.Stream, tmp_path: Path) ->
         assert len(file["data"]) == meta["hftbacktest_events"] >= meta["events"]
 
 
-@pytest.mark.parametrize("case", ["idle", "quotes", "python-timer", "python-event"])
+@pytest.mark.parametrize("case", ["idle", "quotes", "python-timer", "python-counted", "python-event"])
 def test_our_side_replays_every_event(pinned: stream.Stream, case: str) -> None:
     result = ours.replay(pinned.market, ours.strategy(case))
     assert result["events"] == pinned.events
-    assert (result["fills"] > 0) == (case in ("quotes", "python-timer"))
+    assert (result["fills"] > 0) == (case in ("quotes", "python-timer", "python-counted"))
 
 
 def test_the_quotes_are_the_same_written_in_c_in_python_and_in_a_plain_loop(pinned: stream.Stream) -> None:
@@ -136,7 +136,7 @@ def test_counted_cases_run(case: str) -> None:
 
 def test_results_become_a_table_and_a_page() -> None:
     one = {"events": 1000, "own_events": 1500, "repeats": 2, "cpu_s": 0.5, "wall_s": 0.5, "peak_rss_mb": 100.0,
-           "fills": 3}
+           "fills": 3, "decisions": 70}
     mine, theirs = summary([one | {"own_events": 1000}] * 3), summary([one | {"cpu_s": 5.0}] * 3)
     case = {"title": "a case", "parties": [{"party": "mmbt", "peer": False, **mine},
                                            {"party": "hftbacktest", "peer": True, **theirs}]}
@@ -148,8 +148,14 @@ def test_results_become_a_table_and_a_page() -> None:
     way = {"stored_bytes": 9.0, "column_bytes": 41.0, "steps": {"read": 1.0, "decode": 12.0}, "whole": 13.0,
            "encodings": {"deltas": {name: {"ns": 2.5, "bytes": 3.0} for name in ("ts", "bid_px", "bid_qty")}}}
     page = to_docs.page({"machine": where, "runs": 3, "stream": described, "cases": dict.fromkeys(JOBS, case),
-                         "bounds": way}, None)
+                         "bounds": way, "own_lines_ns": 300.0}, None)
     assert "| hftbacktest |" in page
     assert "100 bytes, which this machine's\nmemory moves in 10.0 ns" in page
     assert "| deltas | 2.5 ns, 3.00 B |" in page
+    assert "lines take 300 ns of Python of the 3571429 ns between two timers" in page  # 250 us, 14.3 events
+    assert "| replay in memory, nothing to do | 150 M | 0.004 M | missed by 100% |" in page
     assert "{" not in page
+
+
+def test_own_lines_take_time() -> None:
+    assert own_lines.measure(100) > 0
