@@ -102,6 +102,7 @@ cdef class Simulator:
         self.sim.next_timer = NEVER
         self.sim.next_equity = NEVER
         self.sim.last_grid_ts = NEVER
+        self.sim.rows_until = -1
         self.sim.venue.loose_ts = -1
         self.sim.venue.reported_ts = -1
         drop_pending_marks(&self.sim.venue.recorder)

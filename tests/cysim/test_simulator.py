@@ -165,6 +165,14 @@ def test_K_arrays_may_be_freed_by_their_owner_at_once():
     assert simulator.summary()["tob_events"] == 150_000
 
 
+def test_K_nothing_is_taken_of_a_part_that_was_not_checked():
+    first = [(0, 100, 5, 102, 5)] * 100
+    simulator = run([quotes(first), quotes(first), quotes([*first, (1, 100, 5, 102, 5)])])
+    assert simulator.summary()["tob_events"] == 301
+    with pytest.raises(ValueError, match="time goes backwards"):
+        run([quotes(first), quotes([(-1, 100, 5, 102, 5)] * 100)])
+
+
 def test_K_a_context_outlives_its_simulator():
     kept = []
     run([quotes(GOOD)], hooks={"on_tob": kept.append})
