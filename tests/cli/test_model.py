@@ -134,6 +134,10 @@ def test_other_kinds_are_shown_and_not_run(here: Path, model: Model, capsys: pyt
     info = model.info.model_copy(update={"kind": "base-model", "world": {"params": {"k": 1}}})
     Model(info, model.weights).save(Path("runs/exact/model"))
     assert answer(capsys, "model", "show")["action_names"] is None
+    odd = info.model_copy(update={"world": {"options": [1, None]}, "provenance": {"by": "\x1b[31m hand"}})
+    Model(odd, model.weights).save(Path("runs/exact/model"))
+    assert main(["model", "show"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
     assert main(["model", "show", "exact"]) == 0
     assert "base-model" in capsys.readouterr().out
     assert main(["backtest", "--strategy", "dqn"]) == 2

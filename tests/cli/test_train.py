@@ -304,5 +304,5 @@ def test_a_second_process_does_not_touch_a_run(here: Path, capsys: pytest.Captur
 
     trained(capsys, *words(DAYS), "--out", "run", "--time-limit", "1ms")
     with TrainingRun.open(here / "run"):
-        assert "another mmbt train is at work" in told(capsys, 6, "--resume", "run")
+        assert f"another mmbt train (pid {os.getpid()}) is at work" in told(capsys, 6, "--resume", "run")
     assert np.isfinite(json.loads((here / "run" / "metrics.json").read_text())["wall_s"])

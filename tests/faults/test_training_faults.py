@@ -1,7 +1,8 @@
 """Faults of training that are not those of a file: ends that are none, and a learner that learns nothing.
 
-R1 to R8 and R10 stand with what they are about: tests/faults/test_training_kill.py, tests/learn/test_session.py,
-test_checkpoint.py, test_journal.py, tests/envs/test_split.py and tests/cli/test_train.py.
+R1 to R8 and R10 stand with what they are about: test_training_files.py and test_training_kill.py beside this one,
+tests/learn/test_session.py, test_checkpoint.py, test_journal.py and test_model.py, tests/envs/test_split.py,
+tests/cli/test_train.py and test_train_faults.py.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def test_R5_none_that_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("listed", "words"), [
-    ([["x", "|O", [1]]], "no array of numbers"), ([["x", "<f4", [2**40]]], "cut off"),
-    ([["x", "<f4", [-1]]], "no array of numbers"), ([["x", "<f4", [0]]], "more in it"), ([["x", "nonsense", [1]]], ""),
+    ([["x", "|O", [1]]], "no array of numbers"), ([["x", "<f4", [2**40]]], "bytes, not"),
+    ([["x", "<f4", [-1]]], "no array of numbers"), ([["x", "<f4", [0]]], "bytes, not"), ([["x", "nonsense", [1]]], ""),
     (None, ""),
 ])
 def test_R8_a_forged_header_allocates_and_unpickles_nothing(tmp_path: Path, listed: Any, words: str) -> None:

@@ -225,9 +225,20 @@ def test_models_that_cannot_be_run_are_refused(made, tmp_path):
     with pytest.raises(UsageError, match="exact-market"):
         DQN(model=saved(kind="exact-market"))
     for broken in ({}, world | {"actions_hash": "0" * 64}, world | {"options": world["options"] | {"interval": -1}},
-                   world | {"private": world["private"][::-1]}, world | {"frozen": None}, world | {"options": []}):
+                   world | {"private": world["private"][::-1]}, world | {"frozen": None}, world | {"options": []},
+                   world | {"frozen": world["frozen"] | {"mean": []}},
+                   world | {"options": world["options"] | {"delay": 1}}):
         with pytest.raises(StoreError, match="train again"):
             make("dqn", {"model": saved(world=broken)})
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {"y": 1}, -1.5, [None], 2**70, True], ids=str)
+def test_conditions_that_make_no_sense_are_told_as_others(made, tmp_path, value):
+    _, config, _, model, _ = made("as it comes")
+    for name in model.info.conditions:
+        info = model.info.model_copy(update={"conditions": model.info.conditions | {name: value}})
+        Model(info, model.weights).save(tmp_path / "model")
+        assert all("may not hold here" in text for text in DQN(model=str(tmp_path / "model")).warnings(config))
 
 
 def test_the_latest_is_taken(made, tmp_path, monkeypatch):

@@ -127,7 +127,7 @@ def _lines(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for title, part in (("world", data["world"].get("options") or data["world"]), ("conditions", data["conditions"]),
                         ("learner", data["learner"]), ("origin", data["provenance"]), ("scores", data["scores"])):
         first = title
-        for name, value in part.items():
+        for name, value in (part if isinstance(part, Mapping) else {"": part}).items():
             if name in ("actions", "market", "private"):
                 continue  # shown above
             yield first, f"{name.replace('_', ' ')} {_told(value)}"

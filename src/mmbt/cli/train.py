@@ -16,7 +16,7 @@ from mmbt.cli.app import command
 from mmbt.cli.conditions import condition_options, make_config, names_to_read, parse_rules
 from mmbt.cli.options import DATES, DURATION, find_store
 from mmbt.cli.output import Document, emit, note
-from mmbt.errors import StoreError, UsageError
+from mmbt.errors import MmbtError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from mmbt.backtest import BacktestConfig
@@ -175,6 +175,9 @@ def _unchanged(ctx: click.Context, run: TrainingRun, overrides: Sequence[str]) -
         kept = parse_settings(market, base=base)
     except (UsageError, KeyError, TypeError) as error:
         raise StoreError(f"{run.path}: its options cannot be read: {error}") from error
+    if unknown := ", ".join(sorted(base.keys() - kept.values.keys())):
+        raise StoreError(f"{run.path} has options that this version of mmbt does not know ({unknown}): go on with the "
+                         "version that began it, which its manifest names, or start a new run")
     told, wanted = kept.dump(), parse_settings(market, overrides, base=base).dump()
     changed = [f"{name} = {wanted[name]} (was {told[name]})" for name in told if wanted[name] != told[name]]
     if changed:
@@ -186,13 +189,24 @@ def _unchanged(ctx: click.Context, run: TrainingRun, overrides: Sequence[str]) -
 def _same_data(run: TrainingRun, settings: Settings, store: str | None, force: bool) -> RecordedData | None:
     """The data of a run, if they are still what they were."""
     from mmbt.backtest import BacktestConfig
+    from mmbt.training.settings import RECORDED
 
     told = run.manifest.get("data")
-    if told is None:
+    if settings.market != RECORDED:
         return None
+    try:
+        config = BacktestConfig.model_validate(run.manifest["conditions"])
+    except (ValueError, KeyError) as error:
+        raise StoreError(f"{run.path}: its conditions cannot be read: {error}") from error
+    if told is None or "split" not in run.manifest:
+        raise StoreError(f"{run.path}: its manifest does not say which data it learns from")
     if store is not None:
         told["store"] = str(find_store(store))
-    data = _recorded(told, BacktestConfig.model_validate(run.manifest["conditions"]), settings)
+    try:
+        data = _recorded(told, config, settings)
+    except MmbtError as error:
+        error.add_note(f"the run learns from {told['store']}; if that has moved, say where to by --data")
+        raise
     before, now = ([(each["sha256"], each["rows"]) for each in files] for files in (told["files"], data.inputs))
     if before == now and run.manifest["split"] == data.describe():
         return data

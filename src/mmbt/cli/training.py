@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbt import __version__
-from mmbt.cli.output import Document, emit, note, progress, safe, stderr_console
-from mmbt.errors import INTERRUPTED, MmbtError
+from mmbt.cli.board import Board, shown, working
+from mmbt.cli.output import Document, emit, note, progress, safe
+from mmbt.errors import INTERRUPTED, FileError
 
 if TYPE_CHECKING:
-    from mmbt.learn.session import Progress, Session
+    from mmbt.learn.session import Session
     from mmbt.training.recorded import RecordedData
     from mmbt.training.run import TrainingRun
     from mmbt.training.settings import Settings
@@ -39,7 +41,21 @@ class Limits:
 
 def begin_training(run: TrainingRun, settings: Settings, data: RecordedData | None, limits: Limits) -> Document:
     """Train until the end, or until something stops it."""
-    begun = time.monotonic()
+    try:
+        answer = _train(run, settings, data, limits)
+    except (FileError, KeyboardInterrupt) as error:  # after others the same would come again
+        error.add_note(_to_go_on(run))
+        raise
+    if answer["status"] in _RESUMED_BY_HAND:
+        note(f"{answer['status']}; {_to_go_on(run)}")
+    return Document(answer, lambda: _show(answer), INTERRUPTED if answer["status"] == "interrupted" else 0)
+
+
+_RESUMED_BY_HAND = {"interrupted", "time limit"}
+
+
+def _train(run: TrainingRun, settings: Settings, data: RecordedData | None, limits: Limits) -> dict[str, Any]:
+    stop = _Stop(limits.time_ns)
     inputs: dict[str, Any]
     if data is None:
         from mmbt.training.models import input_names, make_world
@@ -54,7 +70,7 @@ def begin_training(run: TrainingRun, settings: Settings, data: RecordedData | No
         inputs = {"names": [*world.options.market, *world.private_names], "world": world.metadata()}
     note(f"the run is in {run.path}")
 
-    with _without_greetings():
+    with _without_greetings(), working("loading TensorFlow"):
         from mmbt.learn.agent import runtime
         from mmbt.learn.session import Session
         from mmbt.training.publish import publisher
@@ -64,120 +80,87 @@ def begin_training(run: TrainingRun, settings: Settings, data: RecordedData | No
         made = Session(
             world, settings.learner, settings.schedule, folder=run.path, identity=run.identity, judge=judge,
             publish=publish, checkpoint_s=limits.checkpoint_ns / 1e9, warn=note)
+    board = Board(settings.learner.learn_start, judge is not None, stop.time_left, stop.asked)
     with made as session:
         block = session.resume()
         for difference in run.begin(block, describe_runtime(runtime(), __version__)):
             note(f"{difference}: the result may differ from that of an uninterrupted run in its last bits")
-        with _until(begun, limits.time_ns) as stop, _shown(begun, limits.time_ns) as show:
-            try:
-                for told in session.run(stop):
-                    show(told)
-            except MmbtError as error:
-                error.add_note(f"to go on: mmbt train --resume {run.path}")
-                raise
+        with stop, shown(board) as show:
+            for told in session.run(stop.reason):
+                show(told)
         session.publish()
-        answer = _answer(run, session, block, time.monotonic() - begun)
+        answer = _answer(run, session, block, stop.elapsed())
         if data is None:
             from mmbt.training.models import exact_score
 
-            answer["exact"] = exact_score(settings, world, session.trainer.result)
+            with working("computing the exact score"):
+                answer["exact"] = exact_score(settings, world, session.trainer.result)
         run.end(session.ended, answer)
-    if session.ended in _RESUMED_BY_HAND:
-        note(f"{session.ended}; to go on: mmbt train --resume {run.path}")
-    return Document(answer, lambda: _show(answer), INTERRUPTED if session.ended == "interrupted" else 0)
+    return answer
 
 
-_RESUMED_BY_HAND = {"interrupted", "time limit"}
+def _to_go_on(run: TrainingRun) -> str:
+    return f"to go on: mmbt train --resume {shlex.quote(str(run.path))}"
 
 
 @contextmanager
 def _without_greetings() -> Iterator[None]:
-    """What TensorFlow says while it is loaded, before any setting of it counts, is shown on failure only."""
+    """What TensorFlow says while it is loaded, before any setting of it counts, is shown on failure only.
+
+    Its own code writes to the file of stderr, which leads elsewhere meanwhile; ours writes to where that led before.
+    """
     import tempfile
 
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, os.fdopen(kept, "w", errors="backslashreplace") as terminal:
         os.dup2(said.fileno(), 2)
         try:
-            yield
+            with redirect_stderr(terminal if sys.stderr.isatty() else sys.stderr):
+                yield
         except BaseException:
             said.seek(0)
             os.write(kept, said.read())
             raise
         finally:
             os.dup2(kept, 2)
-            os.close(kept)
 
 
-@contextmanager
-def _until(begun: float, limit_ns: int | None) -> Iterator[Callable[[], str]]:
-    """Why to stop: the first Ctrl-C or SIGTERM, or the time. A second signal does not wait for the barrier."""
-    asked: list[int] = []
+class _Stop:
+    """Why to stop: the first Ctrl-C or SIGTERM, or the time. A second signal does not wait for the barrier.
 
-    def handle(number: int, frame: Any) -> None:
-        if asked:
+    While it is entered, signals are its; `stop.reason` is asked at each barrier.
+    """
+
+    def __init__(self, limit_ns: int | None) -> None:
+        self._begun, self._limit = time.monotonic(), math.inf if limit_ns is None else limit_ns / 1e9
+        self._asked = False
+        self._before: dict[int, Any] = {}
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self._begun
+
+    def time_left(self) -> float:
+        return self._limit - self.elapsed()
+
+    def asked(self) -> bool:
+        return self._asked
+
+    def reason(self) -> str:
+        return "interrupted" if self._asked else "time limit" if self.time_left() <= 0 else ""
+
+    def _handle(self, number: int, frame: Any) -> None:
+        if self._asked:
             raise KeyboardInterrupt
-        asked.append(number)
-        note("stopping when this block is done; again to stop at once")
+        self._asked = True
 
-    def stop() -> str:
-        if asked:
-            return "interrupted"
-        return "time limit" if limit_ns is not None and (time.monotonic() - begun) * 1e9 >= limit_ns else ""
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():  # only that one may handle signals
+            self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    if threading.current_thread() is not threading.main_thread():  # only that one may handle signals
-        yield stop
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _shown(begun: float, limit_ns: int | None) -> Iterator[Callable[[Progress], None]]:
-    """Progress on stderr, where it is a terminal."""
-    console = stderr_console()
-    if not console.is_terminal:
-        yield lambda told: None
-        return
-    from rich.console import Group
-    from rich.live import Live
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-    from rich.text import Text
-
-    columns = (TextColumn("training"), BarColumn(bar_width=24), TaskProgressColumn(), TextColumn("{task.fields[rate]}"),
-               TimeRemainingColumn(compact=True))
-    bars = Bars(*columns)
-    task = bars.add_task("training", total=None, rate="")
-    rate, first = 0.0, True
-    with Live(bars, console=console, transient=True, refresh_per_second=4) as live:
-
-        def show(told: Progress) -> None:
-            nonlocal rate, first
-            barrier = told.barrier
-            now = barrier.steps / barrier.block / max(barrier.wall_seconds, 1e-9)
-            rate, first = now if first else rate + 0.05 * (now - rate), False
-            done = barrier.block / told.blocks
-            if limit_ns is not None:
-                done = max(done, (time.monotonic() - begun) * 1e9 / limit_ns)
-            bars.update(task, completed=done, total=1.0, rate=f"{rate:,.0f} steps/s")
-            live.update(Group(bars, Text(_line(told))))
-
-        yield show
-
-
-def _line(told: Progress) -> str:
-    barrier = told.barrier
-    parts = [f"loss {barrier.loss:.4g}", f"TD {barrier.td:.4g}", f"reward {barrier.reward:.4g}"]
-    if told.scores and told.best:
-        parts += [f"validation F {told.scores['F']:.4g} (best {told.best['F']:.4g})",
-                  f"|Q| {told.scores['position']:.3g} lots", f"quoting {told.scores['quoting']:.0%}"]
-    return "  ".join(parts)
 
 
 def _answer(run: TrainingRun, session: Session, block: int, seconds: float) -> dict[str, Any]:
@@ -213,5 +196,7 @@ def _show(answer: dict[str, Any]) -> None:
     if (exact := answer.get("exact")) is not None:
         told = ", ".join(f"{name} {'-' if value is None else format(value, '.4%')}" for name, value in exact.items())
         lines.append(f"exact: {told}")
-    lines.append(f"model      {Path(answer['model'])}")
+    lines.append(f"model      {answer['model']}")
+    if answer["market"] == "recorded":
+        lines.append(f"to run it: mmbt backtest --strategy dqn -S model={shlex.quote(answer['run'])}")
     emit(*map(safe, lines))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ Arrays = dict[str, NDArray[Any]]
 _MAGIC = b"mmbt-checkpoint 1\n"
 _DIGITS = 64
 _NAME = re.compile(r"\d{12}\.ckpt")
-_LONGEST_HEADER = 1 << 24
+_NUMBERS = re.compile(r"[<>|](?:b1|[iu][1248]|f[248])")
+_LONGEST_HEADER, _WIDEST = 1 << 24, 1 << 48
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Checkpoints:
         need = sum(array.nbytes for array in whole.values())
         with io_errors(self.folder, "writing", need):
             self.folder.mkdir(exist_ok=True)
-            part.unlink(missing_ok=True)
+            for left in self.folder.glob("*.part"):  # of one that was killed
+                left.unlink()
             try:
                 sink = HashedSink(part)
                 try:
@@ -92,7 +95,8 @@ class Checkpoints:
                 part.unlink(missing_ok=True)
                 raise
             sync_folder(self.folder)
-            for old in self._files()[self._keep :]:
+            later = [old for old in self._files() if old.name > path.name]  # damaged: it went on from one before
+            for old in [*later, *self._files()[len(later) + self._keep :]]:
                 old.unlink()
         return path
 
@@ -118,41 +122,43 @@ class Checkpoints:
         """The latest first."""
         if not self.folder.is_dir():
             return []
-        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+        found = (path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
+        return sorted(found, reverse=True)
 
 
 def _read(path: Path) -> Checkpoint:
-    with io_errors(path, "reading"), path.open("rb", buffering=0) as file:
-        data = bytearray(path.stat().st_size)  # writable: arrays are views of it
-        view = memoryview(data)
-        while view and (count := file.readinto(view)):
-            view = view[count:]
-    body = memoryview(data)[: max(0, len(data) - _DIGITS)]
-    if not data.startswith(_MAGIC):
-        raise StoreError(f"{path} is no checkpoint of this version of mmbt, or is damaged")
+    with io_errors(path, "reading"), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise StoreError(f"{path} is no checkpoint of this version of mmbt, or is damaged")
+        line = file.readline(_LONGEST_HEADER)
+        try:
+            header = json.loads(line)
+            listed = [_array(*each) for each in header["arrays"]]
+            block, meta = int(header["meta"]["block"]), dict(header["meta"])
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise StoreError(f"{path} is no checkpoint, or is damaged: {error}") from error
+        begin = len(_MAGIC) + len(line)
+        needed = begin + sum(dtype.itemsize * math.prod(shape) for _, dtype, shape in listed) + _DIGITS
+        if size != needed:  # before anything is allocated for it
+            raise StoreError(f"{path} is no checkpoint, or is damaged: it has {size:,} bytes, not {needed:,}")
+        data = bytearray(size)  # writable: arrays are views of it
+        file.seek(0)
+        if file.readinto(data) != size:
+            raise StoreError(f"{path} is damaged: it is cut off")
+    body = memoryview(data)[: size - _DIGITS]
     if hashlib.sha256(body).hexdigest().encode() != data[len(body) :]:
         raise StoreError(f"{path} is damaged: its SHA-256 is not the one written")
-    end = data.find(b"\n", len(_MAGIC), len(_MAGIC) + _LONGEST_HEADER)
-    try:
-        header = json.loads(data[len(_MAGIC) : end])
-        arrays = _views(body[end + 1 :], header["arrays"])
-        return Checkpoint(path, int(header["meta"]["block"]), header["meta"], arrays)
-    except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path} is no checkpoint: {error}") from error
-
-
-def _views(body: memoryview, listed: list[tuple[str, str, list[int]]]) -> Arrays:
     arrays: Arrays = {}
-    place = 0
-    for name, kind, shape in listed:
-        dtype = np.dtype(kind)
-        if dtype.kind not in "biuf" or any(size < 0 for size in shape):
-            raise ValueError(f"{name!r} is no array of numbers")
-        size = math.prod(shape) * dtype.itemsize
-        if place + size > len(body):
-            raise ValueError(f"{name!r} is cut off")
-        arrays[str(name)] = np.frombuffer(body[place : place + size], dtype).reshape(shape)
-        place += size
-    if place != len(body):
-        raise ValueError("there is more in it than its arrays")
-    return arrays
+    for name, dtype, shape in listed:
+        end = begin + dtype.itemsize * math.prod(shape)
+        arrays[name] = np.frombuffer(body[begin:end], dtype).reshape(shape)
+        begin = end
+    return Checkpoint(path, block, meta, arrays)
+
+
+def _array(name: Any, kind: Any, shape: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
+    """Name, type and shape of an array of numbers."""
+    if not _NUMBERS.fullmatch(kind) or not all(type(width) is int and 0 <= width < _WIDEST for width in shape):
+        raise ValueError(f"{name!r} is no array of numbers")
+    return str(name), np.dtype(kind), tuple(shape)

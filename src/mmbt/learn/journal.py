@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mmbt.store.files import io_errors
+
 __all__ = ["Journal", "number"]
 
 METRICS, EVENTS = "metrics.jsonl", "tensorboard"
@@ -64,15 +66,16 @@ class Journal:
     def _cut(self, after: int) -> None:
         if not self._path.exists():
             return
-        kept = 0
-        for line in self._path.read_bytes().splitlines(keepends=True):
-            try:
-                if not line.endswith(b"\n") or json.loads(line)["block"] > after:
+        with io_errors(self._path, "cutting to the checkpoint"):
+            kept = 0
+            for line in self._path.read_bytes().splitlines(keepends=True):
+                try:
+                    if not line.endswith(b"\n") or json.loads(line)["block"] > after:
+                        break
+                except (ValueError, TypeError, KeyError, RecursionError):
                     break
-            except (ValueError, TypeError, KeyError):
-                break
-            kept += len(line)
-        os.truncate(self._path, kept)
+                kept += len(line)
+            os.truncate(self._path, kept)
         self._size = kept
 
     def _flush(self) -> None:

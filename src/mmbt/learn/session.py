@@ -7,6 +7,7 @@ written, and when time is up, on the clock, and neither changes what is learned.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -134,10 +135,13 @@ class Session:
             try:
                 barrier = trainer.advance()
             except DivergedError as error:
-                self._report(error)
+                self._report(error, batches=error.batches._asdict(), weights=_numbered(error.weights))
                 raise
             if not np.isfinite(barrier.reward):
-                raise NumericError(f"a reward of block {barrier.block:,} is no number; the last checkpoint is whole")
+                unearned = NumericError(f"a reward of block {barrier.block:,} is no number: it comes from the market, "
+                                        "not from the learner")
+                self._report(unearned, intervals=_not_finite(trainer.replay.state()))
+                raise unearned
             scores = self._validate()
             self._log(barrier, scores, time.perf_counter() - begun)
             self._check_ended()
@@ -212,18 +216,26 @@ class Session:
         block = told.pop("block")
         self._journal.write(block, told | ({"validation": scores} if scores else {}), clock | {"seconds": seconds})
 
-    def _report(self, error: DivergedError) -> None:
-        """Keep what a loss that is no number was met with."""
-        report = self._folder / REPORT
-        with io_errors(report, "writing"):
-            report.mkdir(exist_ok=True)
-            np.savez(report / "batches.npz", **error.batches._asdict())
-            np.savez(report / "weights.npz", *error.weights)
-        error.add_note(f"the batches and weights are in {report}; the last checkpoint is whole")
+    def _report(self, error: NumericError, **parts: Mapping[str, NDArray[Any]]) -> None:
+        """Keep what was met that is no number; the error itself is told even if that cannot be written."""
+        report, trainer = self._folder / REPORT, self.trainer
+        about = {"message": str(error), "seed": trainer.options.seed, "block": trainer.block,
+                 "gradient_steps": trainer.agent.gradient_steps}
+        try:
+            with io_errors(report, "writing"):
+                report.mkdir(exist_ok=True)
+                (report / "report.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+                for name, arrays in parts.items():
+                    np.savez(report / f"{name}.npz", allow_pickle=False, **arrays)
+            error.add_note(f"what it was met with is in {report}: {', '.join(parts)} as arrays")
+        except FileError as failed:
+            error.add_note(f"what it was met with could not be kept: {failed}")
+        error.add_note("the last checkpoint is from before, and whole; to go on from it would come here again: start a "
+                       "new run" if self._saved >= 0 else "there was no checkpoint yet")
 
     def _take(self, found: Checkpoint) -> None:
         meta = found.meta
-        if meta["identity"] != self._identity:
+        if meta.get("identity") != self._identity:
             raise StoreError(f"{found.path} is of a training with other options: a run goes on with its own")
         try:
             self.trainer.restore(found.arrays)
@@ -232,8 +244,8 @@ class Session:
                 layers = [found.arrays[f"best.{place}"].copy() for place in range(_count(found.arrays, "best."))]
                 self.best = Best(best["counts"], best["scores"], layers)
                 self.publish()
-            self._stale, self.scores = meta["stale"], meta["scores"]
-        except (KeyError, ValueError, TypeError) as error:
+            self._stale, self.scores = int(meta["stale"]), meta["scores"]
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
             raise StoreError(f"{found.path} does not fit this training: {error}") from error
         self._saved = found.block
 
@@ -252,6 +264,16 @@ def greedy(layers: Layers) -> Callable[[Observation], NDArray[np.int16]]:
 
 def _count(arrays: Mapping[str, Any], before: str) -> int:
     return sum(name.startswith(before) for name in arrays)
+
+
+def _numbered(arrays: Layers) -> dict[str, NDArray[Any]]:
+    return {str(place): array for place, array in enumerate(arrays)}
+
+
+def _not_finite(rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The rows of a replay with a reward that is no number."""
+    wrong = ~np.isfinite(rows["reward"]).all(axis=1)
+    return {name: column[wrong] for name, column in rows.items() if column.shape[:1] == wrong.shape}
 
 
 def _check_finite(arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -61,6 +61,11 @@ class DQN(Strategy):
         self.features = (*self._frozen.names, *own)
         self.max_position = self._options.max_position
         self.interval = self._options.interval if self.params.interval is None else self.params.interval
+        try:
+            self.new_policy()
+        except ValueError as error:
+            raise StoreError(f"{self.path}: what it says of its world does not fit its network ({error}); train "
+                             "again") from None
 
     def on_start(self, ctx: Context) -> None:
         """Begin with nothing under way."""
@@ -90,7 +95,8 @@ class DQN(Strategy):
                  if _told(name, conditions) != _told(name, now)]
         if self.interval_ns != self._options.interval:
             found.append(("interval", format_duration(self._options.interval), format_duration(self.interval_ns)))
-        learned = set(conditions.get("instruments", config.instruments))
+        known = conditions.get("instruments", list(config.instruments))
+        learned = {str(name) for name in known} if isinstance(known, list) else set()
         if others := sorted(set(config.instruments) - learned):
             found.append(("instruments", ", ".join(sorted(learned)), ", ".join(others)))
         return [f"the model learned with {name.replace('_', ' ')} {was} and runs with {is_now}: what it learned may "

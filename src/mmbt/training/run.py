@@ -13,12 +13,14 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from pydantic import BaseModel, StrictBool, ValidationError
 
 from mmbt.errors import FileError, StoreError, UsageError
 from mmbt.store.files import io_errors, try_lock, write_atomically
@@ -29,17 +31,57 @@ VERSION = 1
 MANIFEST, LOCK = "manifest.json", ".mmbt.lock"
 
 
-class TrainingRun:
-    """A run that is being trained, held by this process alone; a context manager."""
+class _File(BaseModel):
+    path: str
+    sha256: str
+    rows: int
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        self.path, self.manifest = path, manifest
+
+class _Data(BaseModel):
+    store: str
+    dates: tuple[str | None, str | None] | None
+    hot: StrictBool
+    files: list[_File]
+
+
+class _Session(BaseModel):
+    runtime: dict[str, str]
+
+
+class _Manifest(BaseModel):
+    """What must be in a manifest for a training to go on."""
+
+    id: str
+    started: str
+    market: str
+    settings: dict[str, Any]
+    status: str
+    sessions: list[_Session]
+    conditions: dict[str, Any] | None = None
+    data: _Data | None = None
+    split: dict[str, Any] | None = None
+
+
+class TrainingRun:
+    """A run that is being trained, held by this process alone; a context manager.
+
+    A new one that ends in a `UsageError` before anything was learned is removed: the options can be corrected and given
+    again.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], new: bool) -> None:
+        self.path, self.manifest, self._new = path, manifest, new
         self._session: dict[str, Any] = {}
         with io_errors(path, "writing"):
             self._lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not try_lock(self._lock):
+            holder = os.pread(self._lock, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._lock)
-            raise FileError(f"{path}: another mmbt train is at work on this run; wait for it")
+            raise FileError(f"{path}: another mmbt train (pid {holder}) is at work on this run: wait for it, or stop "
+                            "it, and go on with --resume")
+        with io_errors(path, "writing"):
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
 
     @classmethod
     def create(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
@@ -59,7 +101,7 @@ class TrainingRun:
                                  f"there by mmbt train --resume {path}")
         started = datetime.now(UTC).isoformat(timespec="seconds")
         run = cls(path, {"manifest_version": VERSION, "kind": "training", "id": path.name, "started": started,
-                         **manifest, "sessions": [], "status": "running"})
+                         **manifest, "sessions": [], "status": "running"}, new=True)
         run.write()
         return run
 
@@ -74,17 +116,17 @@ class TrainingRun:
         StoreError
             When its manifest cannot be read as one.
         """
+        where = path / MANIFEST
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            if manifest["kind"] != "training" or manifest["manifest_version"] != VERSION:
-                raise StoreError(f"{path} is no training of this version of mmbt")
-        except FileNotFoundError:
+            manifest = json.loads(where.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
             raise UsageError(f"{path} holds no training: there is no {MANIFEST} in it") from None
         except OSError as error:
-            raise FileError(f"{path / MANIFEST} cannot be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path / MANIFEST} is no manifest of a training: {error}") from error
-        return cls(path, manifest)
+            raise FileError(f"{where} cannot be read: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"{where} is no manifest of a training, or is damaged: {error}; restore it, or train "
+                             "anew") from error
+        return cls(path, _checked(manifest, path), new=False)
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +134,13 @@ class TrainingRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.manifest["status"] == "running":
-            self.end("interrupted" if kind is KeyboardInterrupt else "failed")
-        os.close(self._lock)
+        try:
+            if self._new and isinstance(error, UsageError) and not self.manifest["sessions"]:
+                self._remove()
+            elif self.manifest["status"] == "running":
+                self._end_early("interrupted" if kind is KeyboardInterrupt else "failed", error)
+        finally:
+            os.close(self._lock)
 
     @property
     def identity(self) -> str:
@@ -125,10 +171,43 @@ class TrainingRun:
         """Write the manifest."""
         self._write(MANIFEST, self.manifest)
 
+    def _end_early(self, status: str, error: BaseException | None) -> None:
+        try:
+            self.end(status)
+        except FileError:
+            if error is None:
+                raise  # else what ended the training is what is told: a full disk has one error for both
+
+    def _remove(self) -> None:
+        with suppress(OSError):
+            for name in (MANIFEST, LOCK):
+                (self.path / name).unlink()
+            self.path.rmdir()
+
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         with io_errors(self.path, "writing"):
             write_atomically(self.path / name, text.encode(), self.path / f"{name}.part")
+
+
+def _checked(manifest: Any, path: Path) -> dict[str, Any]:
+    """A manifest that a training can go on from."""
+    where = path / MANIFEST
+    if isinstance(manifest, dict) and "strategy" in manifest:
+        raise UsageError(f"{path} is a backtest: only what mmbt train began can go on")
+    if not isinstance(manifest, dict) or manifest.get("kind") != "training":
+        raise StoreError(f"{where} is no manifest of a training")
+    version = manifest.get("manifest_version")
+    if version != VERSION:
+        newer = isinstance(version, int) and version > VERSION
+        raise StoreError(f"{where} has the version {version!r}, this mmbt knows {VERSION}"
+                         + (": it was written by a newer one; update mmbt" if newer else ""))
+    try:
+        _Manifest.model_validate(manifest)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:3])
+        raise StoreError(f"{where} is damaged: {said}; restore it, or train anew") from None
+    return manifest
 
 
 def describe_runtime(learner: Mapping[str, str], mmbt_version: str) -> dict[str, str]:
