@@ -18,7 +18,6 @@ from mmbt.synth.planted import NAME, PlantedDays
 from mmbt.testing.models import random_model
 from mmbt.theory.exact_market import answer
 
-
 Weigh = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 
 
