@@ -1,9 +1,10 @@
 """A planted edge: does the learner find it, and does it find none where there is none?
 
-Days of a market whose imbalance foretells its moves (`mmbt.synth.planted`): 20 to train on, 5 to tune the baselines on
-and to choose the best of them by, 20 to judge on. Printed are the paired daily difference of the learner to that
-baseline with its interval, and the share of the exact optimum that both earn. With `--edge 0` nothing foretells
-anything: over ten markets no win may be claimed.
+Days of a market whose imbalance foretells its moves (`mmbt synth planted-edge`): 20 to train on, 5 to choose by, the
+model as well as each baseline and the best of them, 20 to judge on. Everything is done by the user's commands, synth,
+convert, train and evaluate. Printed are the paired daily difference of the model to the best baseline with its
+interval, and the share of the exact optimum that both earn. With `--edge 0` nothing foretells anything: over ten
+markets no win may be claimed.
 
     python -m benchmarks.edge                          one market with the edge
     python -m benchmarks.edge --edge 0 --markets 10    the check for false claims
@@ -13,63 +14,51 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.learned import LearnedQuotes, train
-from mmbt import BacktestConfig
-from mmbt.evaluate.baselines import Terms
-from mmbt.evaluate.days import Contender, EvaluationDay
-from mmbt.evaluate.figures import draw_policy
-from mmbt.evaluate.fits import fit_market
-from mmbt.evaluate.judging import judge, tune
-from mmbt.evaluate.policy import exact_policy
+from benchmarks.commands import Workplace
 from mmbt.evaluate.statistics import holm
 from mmbt.exact_models import PlantedEdgeParams
-from mmbt.synth.planted import NAME, PlantedDays
 from mmbt.theory.planted_edge import best_day
 
 __all__ = ["main", "measure"]
 
-TRAIN, VALIDATE, TEST = 20, 5, 20
-FEATURES = ("imbalance", "microprice", "flow_5s", "return_5s")
+OPTIONS = ("reward=pnl", "market=imbalance,microprice,flow_5s,return_5s", "ratio=2")
 TICK = 0.01
 
 
 def measure(
-    params: PlantedEdgeParams, market: int, *, steps: int, seeds: int, trials: int, days: tuple[int, int, int],
-    folder: Path,
+    place: Workplace, params: PlantedEdgeParams, market: int, *, steps: int, seeds: int, trials: int,
+    days: tuple[int, int, int],
 ) -> dict[str, Any]:
     """Everything of one market; `market` is its seed."""
-    planted = PlantedDays(params, sum(days), seed=market)
-    config = BacktestConfig(instruments=(NAME,))
-    every = [EvaluationDay.of(str(date), planted.market(day), config) for day, date in enumerate(planted.dates)]
-    training, validation, test = every[: days[0]], every[days[0] : days[0] + days[1]], every[days[0] + days[1] :]
-    took, models = [], []
-    for seed in range(1, seeds + 1):
-        models.append(folder / f"{market}-{seed}")
-        took.append(train(
-            [day.market for day in training], config, {"reward": {"kind": "pnl"}, "market": FEATURES},
-            {"seed": seed, "steps": steps, "ratio": 2.0}, models[-1],
-            lambda text, seed=seed: _progress(f"market {market}, training {seed}: {text}")))
-    fit = fit_market(training, NAME, 10**9)
-    tuned = tune(validation, config, fit, Terms(), trials=trials)
-    learner = Contender("learner", "benchmarks.learned:LearnedQuotes", tuple({"model": str(each)} for each in models))
-    verdict = judge(test, config, tuned, learner)
-    claim, exact = verdict.claim, best_day(params) * TICK
-    assert claim is not None
-    earned = {scores.contender.name: float(scores.pnl.mean()) for scores in verdict.scores}
+    _, validation, test = days
+    raw, store = f"raw-{market}", f"store-{market}"
+    place.mmbt(f"{market}-synth", "synth", "planted-edge", "--out", raw, "--seed", market, "-S", f"days={sum(days)}",
+               "-S", f"steps={params.steps}", "-S", f"edge={params.edge}")
+    place.mmbt(f"{market}-convert", "convert", raw, "--out", store)
+    runs, trained = [f"runs/{market}-{seed}" for seed in range(1, seeds + 1)], []
+    wanted = (f"steps={steps}", f"validation={validation}", f"test={test}", *OPTIONS)
+    told = [word for option in wanted for word in ("-S", option)]
+    for seed, run in enumerate(runs, 1):
+        trained.append(place.mmbt(f"{market}-train-{seed}", "train", "--data", store, "--seed", seed, *told,
+                                  "--out", run))
+    judged = place.mmbt(f"{market}-evaluate", "evaluate", *runs, "--trials", trials, "--out", f"runs/{market}-evaluate")
+    found, exact = judged.document, best_day(params) * TICK
+    earned = {row["contender"]: row["pnl"] for row in found["scores"]}
+    claim, best = found["claim"], found["best_baseline"]
     return {
-        "market": market, "edge": params.edge, "exact": exact, "best_baseline": verdict.best,
-        "learner": earned["learner"], "baseline": earned[verdict.best], "share": earned["learner"] / exact,
-        "baseline_share": earned[verdict.best] / exact, "difference": claim.interval.mean, "low": claim.interval.low,
-        "high": claim.interval.high, "p": claim.interval.p, "wins": verdict.wins, "seeds": seeds,
-        "cpu_s": sum(each["cpu_s"] for each in took), "wall_s": sum(each["wall_s"] for each in took),
-        "steps": steps, "earned": earned,
+        "market": market, "edge": params.edge, "exact": exact, "best_baseline": best, "model": earned["dqn"],
+        "baseline": earned[best], "share": earned["dqn"] / exact, "baseline_share": earned[best] / exact,
+        "difference": claim["mean"], "low": claim["low"], "high": claim["high"], "p": claim["p"],
+        "wins": found["wins"], "seeds": seeds, "steps": steps, "trials": trials, "earned": earned,
+        "train_cpu_s": sum(each.cpu_s for each in trained), "evaluate_cpu_s": judged.cpu_s,
+        "figures": [str(place.folder / figure) for figure in found["figures"]],
     }
 
 
@@ -79,44 +68,37 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--edge", type=float, default=0.6)
     parser.add_argument("--markets", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each market")
-    parser.add_argument("--steps", type=int, default=1_200_000, help="of a training")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="of a training")
     parser.add_argument("--trials", type=int, default=40, help="of each baseline")
     parser.add_argument("--seconds", type=int, default=3600, help="of a day")
-    parser.add_argument("--days", type=int, nargs=3, default=(TRAIN, VALIDATE, TEST), metavar="N")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the first policy beside the exact one")
+    parser.add_argument("--days", type=int, nargs=3, default=(20, 5, 20), metavar="N")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="work here, and keep it all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args(arguments)
     params = PlantedEdgeParams(edge=given.edge, steps=given.seconds)
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        place = Workplace(given.out or Path(stack.enter_context(tempfile.TemporaryDirectory())))
         for market in range(1, given.markets + 1):
-            row = measure(params, market, steps=given.steps, seeds=given.seeds, trials=given.trials,
-                          days=tuple(given.days), folder=Path(folder))
-            rows.append(row)
-            if given.picture is not None and market == 1:
-                learned = LearnedQuotes(model=str(Path(folder) / "1-1")).table("learned")
-                draw_policy([learned, exact_policy(params)], given.picture.with_suffix(""))
-            _progress("")
-            print(_line(row), flush=True)
+            rows.append(measure(place, params, market, steps=given.steps, seeds=given.seeds, trials=given.trials,
+                                days=tuple(given.days)))
+            print(_line(rows[-1]), flush=True)
     adjusted = holm([row["p"] for row in rows])
     claimed = sum(row["low"] > 0 and p < 0.05 for row, p in zip(rows, adjusted, strict=True))
-    print(f"edge {given.edge:g}, {len(rows)} markets: {sum(row['wins'] for row in rows)} wins by their own intervals, "
-          f"{claimed} claimed after Holm; learner {np.mean([row['share'] for row in rows]):.1%} of the exact optimum")
+    print(f"edge {given.edge:g}, {len(rows)} markets of {given.days[0]} training, {given.days[1]} validation and "
+          f"{given.days[2]} test days: {sum(row['wins'] for row in rows)} wins claimed, {claimed} after Holm; the "
+          f"model earns {np.mean([row['share'] for row in rows]):.1%} of the exact optimum, the best baseline "
+          f"{np.mean([row['baseline_share'] for row in rows]):.1%}")
     if given.json is not None:
         given.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 
 
 def _line(row: dict[str, Any]) -> str:
-    return (f"market {row['market']}: learner {row['learner']:.2f} a day, {row['share']:.1%} of the exact "
+    return (f"market {row['market']}: model {row['model']:.2f} a day, {row['share']:.1%} of the exact "
             f"{row['exact']:.2f}; best baseline {row['best_baseline']} {row['baseline']:.2f}, "
             f"{row['baseline_share']:.1%}; difference {row['difference']:+.2f} "
-            f"[{row['low']:+.2f}, {row['high']:+.2f}]; trained in {row['cpu_s']:.0f} s of CPU, {row['wall_s']:.0f} s "
-            "by the clock")
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text:<100}", end="" if text else "\r", file=sys.stderr, flush=True)
+            f"[{row['low']:+.2f}, {row['high']:+.2f}], {'a win' if row['wins'] else 'no win'} claimed; CPU seconds: "
+            f"{row['train_cpu_s']:.0f} training, {row['evaluate_cpu_s']:.0f} evaluation")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,19 @@ def test_a_planted_edge_is_trained_on_and_judged(tmp_path: Path, capsys: pytest.
     from benchmarks.edge import main
 
     found = tmp_path / "edge.json"
-    main(["--steps", "40000", "--seconds", "200", "--days", "2", "1", "10", "--trials", "2", "--json", str(found)])
+    given = ["--steps", "40000", "--seconds", "200", "--days", "2", "1", "10", "--trials", "2", "--json", str(found),
+             "--out", str(tmp_path / "work")]
+    main(given)
     out = capsys.readouterr().out
     assert "of the exact" in out
     (row,) = json.loads(found.read_text("utf-8"))
-    assert row["exact"] > row["learner"]
+    assert row["exact"] > row["model"]
     assert row["low"] <= row["difference"] <= row["high"]
+    main(given)  # what is done is not done again
+    assert capsys.readouterr().out == out
+    assert len((tmp_path / "work" / "runs" / "test-uses.jsonl").read_text("utf-8").splitlines()) == 1
+    with pytest.raises(SystemExit, match="work in another folder"):
+        main([*given, "--trials", "3"])
 
 
 def test_real_days_are_trained_on_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,7 +37,9 @@ def test_real_days_are_trained_on_and_judged(tmp_path: Path, capsys: pytest.Capt
 
     raw = tmp_path / "raw"
     assert mmbt(["synth", "planted-edge", "--out", str(raw), "-S", "days=4", "-S", "steps=200"]) == 0
-    main([str(raw), "--size", "1", "--max-position", "5", "--steps", "40000", "--seeds", "1", "--trials", "2"])
+    main([str(raw), "--out", str(tmp_path / "work"), "--size", "1", "--max-position", "5", "--steps", "40000",
+          "--seeds", "1", "--trials", "2"])
     out = capsys.readouterr().out
     assert out.count("best baseline on validation") == 2
-    assert out.count("| learner |") + out.count("| learner (abstains) |") == 2
+    assert out.count("used 0 times before") == out.count("used 1 times before") == 1  # once a preset
+    assert out.count("| dqn |") + out.count("| dqn (abstains) |") == 2

@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from mmbt import BacktestConfig, FillRules
 from mmbt.cli import main
 from mmbt.cli.evaluate import split_days
+from mmbt.envs.options import MarketOptions
 from mmbt.errors import UsageError
+from mmbt.store import open_store
+from mmbt.synth.planted import NAME
+from mmbt.testing.models import random_model
 
 FEW = ["--against", "no-quotes", "--against", "linear-skew", "--trials", "3", "--no-figures"]
 MINE = ["--strategy", "imbalance-skew", "-S", "half_spread_ticks=2.5", "-S", "lean_ticks=1.8", "-S",
@@ -135,6 +140,11 @@ def test_days_are_split_in_time() -> None:
     (["--instrument", "X/Y"], "no instrument 'X/Y'"),
     (["--data", "nowhere"], "no such store"),
     (["imbalance-skew"], "to name a strategy write --strategy imbalance-skew"),
+    (["maker.py:Mine"], "to name a strategy write --strategy maker.py:Mine"),
+    (["half_spread_ticks=3"], "to set a parameter write -S half_spread_ticks=3"),
+    (["runs/nowhere"], "there is no model 'runs/nowhere'"),
+    (["runs/nowhere", "--strategy", "dqn"], "judge either the models of runs, or the strategy dqn"),
+    (["runs/nowhere", "-S", "k=1"], "name it with --strategy"),
 ])
 def test_wrong_usage_is_told_and_no_test_day_is_used(given: list[str], said: str, here: Path,
                                                      capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,3 +167,83 @@ def test_figures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told, _ = evaluated(capsys, *MINE, *FEW[:-1], "--figures", "--out", "runs/drawn")
     assert told["figures"] == ["runs/drawn/evaluation.png", "runs/drawn/evaluation.svg"]
     assert (here / "runs" / "drawn" / "evaluation.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def a_run(name: str, *, split: dict[str, list[str]] | None = None, fills: str = "conservative", seed: int = 0) -> str:
+    """What `mmbt train` leaves: a model, and a manifest with store, conditions and split."""
+    catalog = open_store(Path("data/store"))
+    config = BacktestConfig(instruments=(NAME,), fills=FillRules.parse(fills), maker_fee="0.1")
+    learned = {part.path: part.sha256 for part in catalog.manifest.partitions if part.date <= DAYS[2]}
+    options = MarketOptions(interval="2s", max_position=6, actions={"sizes": [2]})
+    with catalog.select([NAME], (DAYS[0], DAYS[0])) as market:
+        model = random_model([market], config, options, layers=(8,), seed=seed,
+                             provenance={f"data {path}": sha256 for path, sha256 in learned.items()})
+    path = Path("runs") / name
+    model.save(path / "model")
+    parts = split or {"train": DAYS[:2], "validation": [DAYS[2]], "test": DAYS[3:5]}
+    manifest = {"kind": "training", "conditions": config.model_dump(mode="json"), "data": {"store": "data/store"},
+                "split": {"kind": "days", **{part: [{"date": day} for day in days] for part, days in parts.items()}}}
+    (path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return str(path)
+
+
+def test_models_are_judged_on_the_days_and_under_the_conditions_of_their_training(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [a_run("a"), a_run("b", seed=1)]
+    told, err = evaluated(capsys, *runs, *FEW, "--out", "runs/judged")
+    assert err == ""
+    assert [list(told["days"][part]) for part in ("train", "validate", "test")] == [DAYS[:2], [DAYS[2]], DAYS[3:5]]
+    assert told["config"]["fills"]["preset"] == "conservative"
+    assert told["config"]["maker_fee"] == "0.1"
+    assert told["terms"] == {"interval": "2s", "size": 2, "max_position": 6}
+    assert told["contender"] == told["strategy"] == "dqn"
+    assert told["scores"][0]["params"] == [{"model": run} for run in runs]
+    assert [each["model"] for each in told["about"]] == [f"{run}/model" for run in runs]
+    assert told["warnings"] == []
+    assert told["baselines"][1]["params"] | {"size": 2, "interval": "2s"} == told["baselines"][1]["params"]
+    found = told["scores"][0]
+    assert found["pnl_spreads"] == pytest.approx(found["pnl"] / (0.01 * 4 * 2), rel=1e-6)
+
+
+def test_options_win_over_what_a_training_says(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told, err = evaluated(capsys, a_run("a"), *FEW, "--fills", "seed", "--validate", DAYS[3], "--test", DAYS[6])
+    assert told["config"]["fills"]["preset"] == "seed"
+    assert list(told["days"]["test"]) == [DAYS[6]]
+    assert told["config"]["maker_fee"] == "0.1"
+    assert "warning: the model learned with fills" in err
+    assert told["warnings"]
+
+
+def test_a_day_that_a_model_learned_from_is_no_test_day(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--validate", DAYS[0], "--test", f"{DAYS[2]}..{DAYS[3]}"]
+    for who in ([a_run("a")], ["--strategy", "dqn", "-S", "model=runs/a"]):
+        assert main(["evaluate", *who, *FEW, *given]) == 2
+        assert "runs/a learned from 2024-01-03, or was chosen by it" in " ".join(capsys.readouterr().err.split())
+    assert not (here / "runs" / "test-uses.jsonl").exists()
+
+
+def test_trainings_of_another_kind_are_judged_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [a_run("a"), a_run("b", fills="queue")]
+    assert main(["evaluate", *runs, *FEW]) == 2
+    assert "no trainings of one kind, their conditions differ" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_model_without_its_run_is_judged_on_days_that_are_named(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(a_run("a"), "model").rename("policy")
+    told, _ = evaluated(capsys, "policy", *FEW, "--validate", DAYS[3], "--test", DAYS[4])
+    assert told["config"]["fills"]["preset"] == "conservative"
+    (here / "manifest.json").write_text("{", "utf-8")
+    assert main(["evaluate", "policy", *FEW]) == 4
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_what_a_model_quotes_is_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["evaluate", a_run("a"), *FEW[:-1], "--figures", "--out", "drawn"]) == 0
+    names = [f"drawn/{name}" for name in ("evaluation.png", "evaluation.svg", "policy.png", "policy.svg")]
+    assert "figures " + ", ".join(names) in " ".join(capsys.readouterr().out.split())
+    assert json.loads(Path("drawn/evaluation.json").read_text("utf-8"))["figures"] == names
+    assert Path("drawn/policy.png").read_bytes()[:4] == b"\x89PNG"

@@ -2,60 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmbt.envs.actions import ActionGrid
-from mmbt.errors import UsageError
+from mmbt import BacktestConfig
+from mmbt.envs.options import MarketOptions
 from mmbt.evaluate.policy import PolicyTable, exact_policy, market_policy
 from mmbt.exact_models import BaseModelParams, ExactMarketParams, PlantedEdgeParams
+from mmbt.strategies.dqn import DQN
+from mmbt.synth.planted import NAME, PlantedDays
+from mmbt.testing.models import random_model
 from mmbt.theory.exact_market import answer
 
-GRID = ActionGrid(skews=(-0.5, 0.0, 0.5), half_spreads=(0.5, 1.0), one_sided=(1.0,), hedges=(1.0,))
+Weigh = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 
 
-def world(**changes: Any) -> dict[str, Any]:
-    options = {"max_position": 2, "actions": GRID.model_dump(mode="json"), "delay": 0} | changes
-    return {"options": options, "private": ["inventory", "abs_inventory"],
-            "frozen": {"names": ["microprice", "imbalance"], "mean": [0.1, 0.2], "scale": [0.5, 0.25]}}
+def quoter(folder: Path, weigh: Weigh = lambda kernel, bias, rows: None, **options: Any) -> DQN:
+    """The strategy with a network of one layer; `weigh` sets kernel [inputs, actions] and bias by the grid's rows."""
+    chosen = MarketOptions(**{"max_position": 2, "market": ("microprice", "imbalance")} | options)
+    days = [PlantedDays(PlantedEdgeParams(steps=60), 1).market(0)]
+    model = random_model(days, BacktestConfig(instruments=(NAME,)), chosen, layers=())
+    weigh(*model.weights, chosen.actions.rows())
+    model.save(folder / "model")
+    return DQN(model=str(folder / "model"))
 
 
-def test_a_learned_policy_does_what_it_values_most() -> None:
-    seen = []
+def leaning(kernel: np.ndarray, bias: np.ndarray, rows: np.ndarray) -> None:
+    """Two quotes, the higher the imbalance the higher; with any inventory above 0 it is dealt at the market."""
+    kernel[:] = 0
+    kernel[1] = rows[:, 0]
+    kernel[2] = np.where(rows[:, 2] > 0, 200, 0)
+    bias[:] = np.where((rows[:, 3] > 0) & (rows[:, 4] > 0), 0, -20)
 
-    def values(states: np.ndarray) -> np.ndarray:
-        seen.append(states)
-        worth = np.zeros((len(states), len(GRID.actions)), np.float32)
-        rows = GRID.rows()
-        lean = np.sign(states[:, 1] * 0.25 + 0.2)  # the imbalance again
-        worth -= np.abs(rows[None, :, 0] - 0.5 * lean[:, None]) + np.abs(rows[None, :, 1] - 1.0)
-        worth[:, 0] = -9
-        worth[:, (rows[:, 3] + rows[:, 4]) < 2] = -9
-        worth[states[:, 2] == 1, -1] = 9  # a position at its limit is dealt at the market
-        return worth
 
-    table = market_policy("mine", values, world(), imbalances=5)
-    (states,) = seen
-    assert states.shape == (25, 4)
-    assert np.allclose(states.reshape(5, 5, 4)[0, :, 1] * 0.25 + 0.2, table.imbalance)
-    assert np.allclose(states.reshape(5, 5, 4)[0, :, 0] * 0.5 + 0.1, table.imbalance / 2)
+def test_a_learned_policy_does_what_it_values_most(tmp_path: Path) -> None:
+    table = market_policy("mine", quoter(tmp_path, leaning), bid=998, ask=1002, columns=5)
+    assert table.signal_name == "imbalance"
+    assert table.signal.tolist() == [-1, -0.5, 0, 0.5, 1]
     assert table.inventory.tolist() == [-2, -1, 0, 1, 2]
-    assert np.allclose(table.skew[1:4], [[-0.5, -0.5, 0, 0.5, 0.5]] * 3)
-    assert np.allclose(table.half_spread[1:4], 1)
-    assert table.closes[-1].all()
-    assert not table.closes[:-1].any()
+    flat = table.skew[2]
+    assert flat[0] < 0 < flat[-1]
+    assert (np.diff(flat) >= 0).all()
+    assert table.closes[3:].all()
+    assert not table.closes[2].any()
+    assert np.isnan(table.bid[3:]).all()
+
+
+def test_each_cell_is_what_a_backtest_would_quote(tmp_path: Path) -> None:
+    made = quoter(tmp_path)
+    table = market_policy("mine", made, bid=999, ask=1000, columns=3)
+    assert made.features == ("microprice", "imbalance", "inventory", "abs_inventory")
+    policy = made.new_policy()
+    for row, held in enumerate(table.inventory):
+        for column, imbalance in enumerate(table.signal):
+            bid, ask, _, dealt = policy.decide(
+                np.array([imbalance / 2, imbalance, held / 2, abs(held) / 2]), 999, 1000, int(held), 10**6)
+            told = [None if np.isnan(each[row, column]) else each[row, column] for each in (table.bid, table.ask)]
+            assert told == [None if bid is None else 999.5 - bid, None if ask is None else ask - 999.5]
+            assert table.closes[row, column] == (dealt != 0)
     assert np.isnan(table.bid[-1]).all()
     assert np.isnan(table.ask[0]).all()  # nothing is offered at the limit
-    assert not np.isnan(table.bid[0]).any()
 
 
-@pytest.mark.parametrize("changes", [{"delay": 1}, {"actions": GRID.model_dump() | {"unit": "tick"}}])
-def test_what_has_no_such_table_is_told(changes: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="needs a model that sees the imbalance, has no delay and quotes in spreads"):
-        market_policy("mine", lambda states: states, world(**changes))
+def test_other_features_ticks_delays_and_large_limits_have_tables_as_well(tmp_path: Path) -> None:
+    blind = market_policy("blind", quoter(tmp_path / "a", market=("flow_5s", "return_5s")), bid=998, ask=1002)
+    assert blind.signal_name == "flow_5s"
+    assert blind.signal[0] < blind.signal[-1]
+    late = quoter(tmp_path / "b", delay=2, max_position=1000, actions={"sizes": [10], "unit": "tick"})
+    table = market_policy("late", late, bid=998, ask=1002, columns=3)
+    assert table.inventory[0] == -1000
+    assert len(table.inventory) <= 41
+    assert np.isfinite(table.bid).any()
 
 
 def test_the_exact_market() -> None:
@@ -83,7 +104,8 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from mmbt.evaluate.figures import draw_policy
 
-    tables = [exact_policy(PlantedEdgeParams(q_max=2, steps=50)), exact_policy(BaseModelParams(q_max=2))]
+    tables = [exact_policy(PlantedEdgeParams(q_max=2, steps=50)), exact_policy(BaseModelParams(q_max=2)),
+              market_policy("learned", quoter(tmp_path), bid=998, ask=1002)]
     assert isinstance(tables[0], PolicyTable)
     written = draw_policy(tables, tmp_path / "new" / "policy")
     assert [path.name for path in written] == ["policy.png", "policy.svg"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,7 @@ from mmbt.units import duration_ns
 
 if TYPE_CHECKING:
     from mmbt.backtest import BacktestConfig
-    from mmbt.evaluate.baselines import Terms
+    from mmbt.cli.judged import Judged, Training
     from mmbt.evaluate.days import Contender, EvaluationDay
     from mmbt.store import Catalog
 
@@ -34,21 +34,17 @@ _HELD_OUT = 0.2  # of the days for validation, and as many for the test, where n
 _FEWEST = 3
 
 
-def _stray(word: str) -> str:
-    return f"to set a parameter write -S {word}" if "=" in word else f"to name a strategy write --strategy {word}"
-
-
 @command(
     "evaluate",
     examples="""
     mmbt evaluate --train 2024-01-01..2024-01-20 --validate 2024-01-21..2024-01-25 --test 2024-01-26..2024-02-14
-    mmbt evaluate --strategy dqn -S model=runs/20240301-101500-train
-    mmbt evaluate --strategy dqn --vary model=runs/a --vary model=runs/b --vary model=runs/c
-    mmbt evaluate --strategy my_maker.py:MyMaker --against linear-skew --against imbalance-skew --trials 100
+    mmbt evaluate runs/20240301-101500-train
+    mmbt evaluate runs/a runs/b runs/c --against linear-skew --against imbalance-skew
+    mmbt evaluate --strategy my_maker.py:MyMaker --trials 100
     mmbt evaluate --strategy linear-skew --fills queue --taker-fee 1 --json > evaluation.json
     """,
-    hint=_stray,
 )
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
 @click.option("--strategy", metavar="NAME", help="Who is judged: a name, package.module:Class or path.py:Class.")
 @click.option("-S", "--set", "given", type=PAIR, metavar="K=V", multiple=True, help="A parameter of it; repeat.")
 @click.option(
@@ -82,6 +78,7 @@ def _stray(word: str) -> str:
 def evaluate(
     ctx: click.Context,
     /,
+    runs: tuple[str, ...],
     strategy: str | None,
     given: tuple[tuple[str, str], ...],
     vary: tuple[tuple[str, str], ...],
@@ -100,13 +97,18 @@ def evaluate(
     out: str | None,
     **rules: Any,
 ) -> Document:
-    """Judge a strategy against baselines on days that nothing was chosen on.
+    """Judge a strategy, or the model of each RUN of mmbt train, against baselines on days that nothing was chosen on.
+
+    Several RUNs are judged as so many trainings of one contender. Store, days and conditions are those of their
+    training where no option says otherwise.
 
     The baselines are no quotes at all, random quotes, a constant spread, skews with and without the imbalance,
     Avellaneda-Stoikov, Cartea-Jaimungal and the base model. Each is tuned on the validation days by as many trials,
     which also say which of them is the best. Every day begins flat and is closed at the opposite touch. Test days are
     used once: each use is written down, and a later one is told.
     """
+    from mmbt.cli.conditions import names_to_read
+    from mmbt.cli.judged import judged_models, judged_strategy, trainings
     from mmbt.evaluate.baselines import Terms, chosen
     from mmbt.evaluate.fits import fit_market
     from mmbt.evaluate.judging import judge, tune
@@ -114,32 +116,45 @@ def evaluate(
 
     if strategy is None and (given or vary):
         raise UsageError("-S and --vary are parameters of a strategy: name it with --strategy")
-    if ctx.get_parameter_source("strategy") is ParameterSource.DEFAULT_MAP and strategy and ("." in strategy):
+    named = ctx.get_parameter_source("strategy")
+    if named is ParameterSource.DEFAULT_MAP and strategy and ("." in strategy):
         raise UsageError(f"mmbt.toml names the code {strategy!r}: code to run is named on the command line, --strategy")
+    if runs and named is ParameterSource.COMMANDLINE:
+        raise UsageError(f"judge either the models of runs, or the strategy {strategy}: not both at once")
     families = chosen(against)
     terms = Terms(_duration(interval), size, max_position)
-    contender = None if strategy is None else _contender(strategy, given, vary, terms)
-    if contender is not None:
-        terms = _terms_of(contender, terms)
-    catalog = open_store(find_store(data))
-    traded = instrument or catalog.default_instrument()
-    config = _config(traded, seed, money_rules(rules))
-    split = split_days(_dates(catalog, traded), train, validate, test)
+    trained = trainings(runs) if runs else None
+    judged = (judged_models(runs, terms) if runs
+              else None if strategy is None else judged_strategy(strategy, given, vary, terms))
+    contender = None if judged is None else judged.contender
+    terms = terms if judged is None else judged.terms
+    catalog = open_store(find_store(data or (trained.store if trained else None)))
+    told_by = {name for name in rules if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    config = _config(catalog, instrument, seed, money_rules(rules), told_by, trained)
+    traded = config.instruments[0]
+    split = _split(_dates(catalog, traded), train, validate, test, trained)
+    if judged is not None:
+        judged.check_unseen(catalog, traded, split["test"])
+    warnings = [] if judged is None else judged.warnings(config)
+    for warning in warnings:
+        note(f"warning: {warning}")
     with progress("reading", "days") as bar:
-        days = _read(catalog, config, split, bar)
+        days = _read(catalog, names_to_read(catalog, config), config, split, bar)
     fit = fit_market(days["train"] or days["validate"], traded, terms.interval_ns)
     work = len(days["validate"]) * (trials * len(families) - (trials - 1) * ("no-quotes" in families))
     with progress("tuning", "backtests") as bar:
         tuned = tune(days["validate"], config, fit, terms, names=families, trials=trials, seed=seed,
                      told=_counter(bar, work, "tuning", len(days["validate"])))
-    path, earlier = _use(days["test"], traded, strategy, out)
-    runs = len(days["test"]) * (len(families) + (len(contender.params) if contender else 0))
+    path, earlier = _use(days["test"], traded, contender, out)
+    tests = len(days["test"]) * (len(families) + (len(contender.params) if contender else 0))
     with progress("testing", "backtests") as bar:
-        verdict = judge(days["test"], config, tuned, contender, seed=seed, told=_counter(bar, runs, "testing", 1))
+        verdict = judge(days["test"], config, tuned, contender, seed=seed, told=_counter(bar, tests, "testing", 1))
     document = {
         "run": str(path),
-        "strategy": strategy,
+        "strategy": None if contender is None else contender.strategy,
         "contender": None if contender is None else contender.name,
+        "about": [] if judged is None else [made.about() for made in judged.made],
+        "warnings": warnings,
         "instrument": traded,
         "days": {part: {day.name: day.hash for day in days[part]} for part in days},
         "earlier_uses": earlier,
@@ -151,7 +166,7 @@ def evaluate(
         "config": config.model_dump(mode="json"),
         "versions": {"mmbt": __version__},
     }
-    document["figures"] = _draw(path, document, figures)
+    document["figures"] = _draw(path, document, judged, days["test"][0], figures)
     publish_json(path / "evaluation.json", document)
     if earlier:
         note(f"these test days were used before, {len(earlier)} times, first on {earlier[0]['time']}: what was learned "
@@ -209,40 +224,34 @@ def _duration(text: str) -> str:
     raise UsageError("--interval: must be positive")
 
 
-def _contender(
-    strategy: str, given: Sequence[tuple[str, str]], vary: Sequence[tuple[str, str]], terms: Terms
-) -> Contender:
-    """Who is judged; what all keep to is told to it where it can be told and was not."""
-    from mmbt.evaluate.baselines import BASELINES
-    from mmbt.evaluate.days import Contender
-    from mmbt.strategies.params import parse_value
-    from mmbt.strategies.registry import find, make
-
-    fields = find(strategy).Params.model_fields
-    plain = {key.replace("-", "_"): parse_value(value) for key, value in given}
-    common = {key: value for key, value in terms.told().items() if key in fields} | plain
-    every = [common | {key.replace("-", "_"): parse_value(value)} for key, value in vary] or [common]
-    for params in every:
-        make(strategy, params)  # mistakes are told before the data are read
-    name = f"{strategy} (yours)" if strategy in BASELINES else strategy  # a baseline of that name may be tuned as well
-    return Contender(name, strategy, tuple(every))
+def _split(
+    dates: Sequence[str], train: Days | None, validate: Days | None, test: Days | None, trained: Training | None
+) -> dict[str, list[str]]:
+    """The days of each part; unless options name them, those of the training."""
+    if train is validate is test is None and trained is not None and trained.split is not None:
+        train, validate, test = (
+            (date.fromisoformat(part[0]), date.fromisoformat(part[-1])) for part in trained.split.values())
+    return split_days(dates, train, validate, test)
 
 
-def _terms_of(contender: Contender, terms: Terms) -> Terms:
-    """What the contender really keeps to: the baselines do as well."""
-    from mmbt.evaluate.baselines import Terms
-    from mmbt.strategies.registry import make
-
-    made = make(contender.strategy, contender.params[0])
-    size = getattr(made.params, "size", terms.size)
-    return Terms(made.interval or terms.interval, size, made.max_position or terms.max_position)
-
-
-def _config(traded: str, seed: int, rules: dict[str, Any]) -> BacktestConfig:
+def _config(
+    catalog: Catalog, instrument: str | None, seed: int, rules: dict[str, Any], told: Collection[str],
+    trained: Training | None,
+) -> BacktestConfig:
+    """The conditions: of the training, if there was one, but for the options that were `told`."""
     from mmbt.backtest import BacktestConfig, FillRules
 
-    latency, fills = rules.pop("latency"), FillRules.parse(rules.pop("fills"))
-    return checked(BacktestConfig, instruments=(traded,), fills=fills, place_latency=latency, seed=seed, **rules)
+    if "fills" in told or trained is None:
+        rules["fills"] = FillRules.parse(rules["fills"])
+    base: dict[str, Any] = {}
+    if trained is not None:
+        base = {name: value for name, value in trained.conditions.items() if name not in ("instruments", "seed")}
+        rules = {name: value for name, value in rules.items() if name in told}
+        instrument = instrument or trained.conditions["instruments"][0]
+    if "latency" in rules:
+        rules["place_latency"] = rules.pop("latency")
+    traded = instrument or catalog.default_instrument()
+    return checked(BacktestConfig, **{**base, **rules, "instruments": (traded,), "seed": seed})
 
 
 def _dates(catalog: Catalog, traded: str) -> list[str]:
@@ -251,7 +260,7 @@ def _dates(catalog: Catalog, traded: str) -> list[str]:
 
 
 def _read(
-    catalog: Catalog, config: BacktestConfig, split: Mapping[str, Sequence[str]], bar: Bar
+    catalog: Catalog, instruments: Sequence[str], config: BacktestConfig, split: Mapping[str, Sequence[str]], bar: Bar
 ) -> dict[str, list[EvaluationDay]]:
     from mmbt.evaluate.days import EvaluationDay
 
@@ -261,14 +270,16 @@ def _read(
         days[part] = []
         for name in names:
             local = config.feed_latency == "local"
-            with catalog.select(config.instruments, (name, name), local=local) as market:
+            with catalog.select(instruments, (name, name), local=local) as market:
                 days[part].append(EvaluationDay.of(name, market, config))
             done += 1
             bar.update(done, total, done, "reading")
     return days
 
 
-def _use(days: Sequence[EvaluationDay], traded: str, strategy: str | None, out: str | None) -> tuple[Path, list[Any]]:
+def _use(
+    days: Sequence[EvaluationDay], traded: str, contender: Contender | None, out: str | None
+) -> tuple[Path, list[Any]]:
     """The folder of the results, and earlier uses of the days; this one is written down."""
     from mmbt.cli.rundir import RUNS, run_path
     from mmbt.evaluate.uses import earlier_uses, log_use
@@ -277,7 +288,8 @@ def _use(days: Sequence[EvaluationDay], traded: str, strategy: str | None, out: 
     if path.exists() and any(path.iterdir()):
         raise UsageError(f"{path} already holds something: name a new folder with --out")
     earlier = earlier_uses(Path(RUNS), days)
-    log_use(Path(RUNS), days, {"run": str(path), "instrument": traded, "strategy": strategy})
+    log_use(Path(RUNS), days, {"run": str(path), "instrument": traded,
+                               "strategy": None if contender is None else contender.strategy})
     return path, earlier
 
 
@@ -292,11 +304,25 @@ def _counter(bar: Bar, total: int, title: str, each: int) -> Callable[[str], Non
     return told
 
 
-def _draw(path: Path, document: Mapping[str, Any], wanted: bool | None) -> list[str]:
+def _draw(
+    path: Path, document: Mapping[str, Any], judged: Judged | None, day: EvaluationDay, wanted: bool | None
+) -> list[str]:
     from importlib.util import find_spec
 
     if wanted is False or (wanted is None and find_spec("matplotlib") is None):
         return []
-    from mmbt.evaluate.figures import draw_evaluation
+    from mmbt.evaluate.figures import draw_evaluation, draw_policy
+    from mmbt.evaluate.policy import market_policy
 
-    return [str(figure) for figure in draw_evaluation(document, path)]
+    drawn = draw_evaluation(document, path)
+    models = {} if judged is None else judged.models
+    if models:
+        tick = next(each.tick_units for each in day.market.instruments if each.name == document["instrument"])
+        frozen = next(iter(models.values())).model.info.world["frozen"]
+        spread = max(1, round(document["fit"]["spread"]))
+        bid = max(1, round(frozen["mid"] / tick - spread / 2))
+        drawn += draw_policy(
+            [market_policy(name, made, bid=bid, ask=bid + spread) for name, made in models.items()], path / "policy",
+            f"What is quoted in a market {spread} {'tick' if spread == 1 else 'ticks'} wide, all else that the model "
+            "sees being as it is on average")
+    return [str(figure) for figure in drawn]

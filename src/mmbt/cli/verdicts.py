@@ -57,6 +57,8 @@ def show_verdict(document: Mapping[str, Any]) -> None:
     if document["earlier_uses"]:
         emit(f"The test days were used {len(document['earlier_uses'])} times before: this is no first look.")
     emit(safe(f"results {document['run']}"))
+    if document["figures"]:
+        emit(safe(f"figures {', '.join(document['figures'])}"))
 
 
 def _table(table: Any, title: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Any:

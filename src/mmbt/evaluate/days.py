@@ -40,6 +40,7 @@ class Contender:
     name: str
     strategy: str
     params: tuple[Mapping[str, Any], ...] = ({},)
+    size: int = 1  # lots of a quote
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,10 @@ def run_day(day: EvaluationDay, strategy: str, params: Mapping[str, Any], config
     return _liquidated(day, result.summary)
 
 
-def score_day(day: EvaluationDay, strategy: str, params: Mapping[str, Any], config: BacktestConfig) -> DayScore:
-    """All that is told of a day.
+def score_day(
+    day: EvaluationDay, strategy: str, params: Mapping[str, Any], config: BacktestConfig, size: int = 1
+) -> DayScore:
+    """All that is told of a day; `size` is of a quote, lots.
 
     Raises
     ------
@@ -110,8 +113,8 @@ def score_day(day: EvaluationDay, strategy: str, params: Mapping[str, Any], conf
     DataError
         When the day ends without a quote to close the position at.
     """
-    sink, made = MemorySink(), make(strategy, params)
-    summary = run_backtest(day.market, made, config, sink).summary
+    sink = MemorySink()
+    summary = run_backtest(day.market, make(strategy, params), config, sink).summary
     instruments = chosen_instruments(day.market, config)
     tables: dict[str, Any] = tables_of(sink, instruments)
     span = (summary["first_ts"], summary["last_ts"])
@@ -120,7 +123,6 @@ def score_day(day: EvaluationDay, strategy: str, params: Mapping[str, Any], conf
     measures = measure(fills, orders, equity, names, span)
     pnl = _liquidated(day, summary)
     instrument = next(i for i in instruments if i.name == names[0])
-    size = int(getattr(made.params, "size", 1))
     value = None if instrument.inverse else day.spread * instrument.tick_units * 1e8 * float(money_unit(instrument))
     return DayScore(
         pnl=pnl,

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbt.errors import FileError, UsageError
-from mmbt.evaluate.policy import PolicyTable
+from mmbt.evaluate.policy import IMBALANCE, PolicyTable
 
 __all__ = ["draw_evaluation", "draw_policy"]
 
+_UNQUOTED = "#dcdcdc"
+_FEW_VALUES = 12
 _INK = ("#1f5fa8", "#b0b7bf", "#d1495b")  # the contender, the rest, zero
 
 
@@ -103,40 +105,92 @@ def _draw_differences(axes: Any, document: Mapping[str, Any]) -> None:
     axes.set_title(f"Paired differences, 95% ({document['claim']['kind']})", fontsize=10)
 
 
-def draw_policy(tables: Sequence[PolicyTable], path: Path) -> list[Path]:
+def draw_policy(tables: Sequence[PolicyTable], path: Path, note: str = "") -> list[Path]:
     """Skew and half spread over inventory and imbalance, a row a policy, on common scales; `path` has no suffix.
 
-    Where one side alone is quoted a triangle points to it, a cross is no quote at all, a square a position dealt at the
-    market.
+    Grey cells quote one side at most: a triangle points to the side that is quoted, a cross is no quote at all, a
+    square a position dealt at the market. `note` stands above: what the reader should know.
     """
-    figure = _new_figure(9.5, 3.4 * len(tables) + 0.4)
+    figure = _new_figure(9.6, 3.9 * len(tables) + 1.1)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12, hspace=0.04)
+    figure.suptitle(note, fontsize=9, color="#444444")
     axes = figure.subplots(len(tables), 2, squeeze=False)
-    for column, (name, label) in enumerate((("skew", "skew, spreads"), ("half_spread", "half spread, spreads"))):
-        shown = np.concatenate([getattr(table, name).ravel() for table in tables])
-        shown = shown[np.isfinite(shown)]
-        top = float(np.abs(shown).max(initial=0.5))
-        low, colors = (-top, "RdBu_r") if name == "skew" else (float(shown.min(initial=top)), "viridis")
-        for row, table in enumerate(tables):
-            place, cells = axes[row][column], (_edges(table.imbalance), _edges(table.inventory))
-            image = place.pcolormesh(*cells, getattr(table, name), cmap=colors, vmin=low, vmax=top, shading="flat")
-            place.set_facecolor("#e6e6e6")
-            _mark(place, table)
-            place.set_xlim(-1, 1)
-            place.set_title(f"{table.title}: {label.split(',')[0]}", fontsize=10)
-            place.set_xlabel("imbalance (1: all on the bid)")
-            place.set_ylabel("inventory, lots")
-            figure.colorbar(image, ax=place, label=label)
+    shown = (("skew", "skew, spreads (+: both quotes higher)"), ("half_spread", "half spread, spreads"))
+    for column, (name, label) in enumerate(shown):
+        colors, norm, ticks = _scale(np.concatenate([getattr(table, name).ravel() for table in tables]), name == "skew")
+        for place, table in zip(axes[:, column], tables, strict=True):
+            cells = _edges(table.signal), _edges(table.inventory)
+            image = place.pcolormesh(*cells, getattr(table, name), cmap=colors, norm=norm, shading="flat",
+                                     edgecolors="white", linewidth=0.2)
+            _frame(place, table, f"{table.title}: {label.split(',')[0]}")
+            bar = figure.colorbar(image, ax=place, ticks=ticks, spacing="uniform", pad=0.02)
+            bar.set_label(label, fontsize=8)
+            bar.minorticks_off()
+            bar.ax.tick_params(labelsize=7, length=0)
+            bar.outline.set_visible(False)
+    _explain(figure, tables)
     return _save_figure(figure, path)
 
 
-def _mark(axes: Any, table: PolicyTable) -> None:
-    bid, ask = np.isfinite(table.bid), np.isfinite(table.ask)
-    marks = (("^", bid & ~ask & ~table.closes), ("v", ask & ~bid & ~table.closes), ("x", ~bid & ~ask & ~table.closes),
-             ("s", table.closes))
-    for marker, where in marks:
+def _frame(axes: Any, table: PolicyTable, title: str) -> None:
+    """All of a panel but its colours."""
+    axes.set_facecolor(_UNQUOTED)
+    for name, marker, where in _marks(table):
         rows, columns = np.nonzero(where)
-        axes.scatter(table.imbalance[columns], table.inventory[rows], marker=marker, s=9, color="#222222",
-                     linewidths=0.7)
+        axes.scatter(table.signal[columns], table.inventory[rows], marker=marker, s=9, color="#222222", linewidths=0.7,
+                     label=name)
+    axes.axhline(0, color="#222222", linewidth=0.6)
+    if table.signal[0] < 0 < table.signal[-1]:
+        axes.axvline(0, color="#222222", linewidth=0.6)
+    if table.signal_name == IMBALANCE:
+        axes.set_xlim(-1.05, 1.05)
+        axes.set_xlabel("imbalance at the touch (-1: all size offered, 1: all size bid)", fontsize=8)
+    else:
+        axes.set_xlabel(f"{table.signal_name.replace('_', ' ')}, two deviations about its mean", fontsize=8)
+    axes.set_ylabel("inventory, lots", fontsize=8)
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
+    axes.tick_params(labelsize=7)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _marks(table: PolicyTable) -> list[tuple[str, str, NDArray[np.bool_]]]:
+    bid, ask, quotes = np.isfinite(table.bid), np.isfinite(table.ask), ~table.closes
+    return [("inventory dealt at the market", "s", table.closes), ("bid alone", "^", bid & ~ask & quotes),
+            ("offer alone", "v", ask & ~bid & quotes), ("no quote", "x", ~bid & ~ask & quotes)]
+
+
+def _explain(figure: Any, tables: Sequence[PolicyTable]) -> None:
+    """The legend of the marks that occur."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    found = {name: marker for table in tables for name, marker, where in _marks(table) if where.any()}
+    drawn: list[Any] = [Line2D([], [], linestyle="", marker=marker, markersize=4, color="#222222", label=name)
+                        for name, marker in found.items()]
+    if drawn:
+        drawn.append(Patch(color=_UNQUOTED, label="not both sides quoted"))
+        figure.legend(handles=drawn, frameon=False, fontsize=8, loc="outside lower center", ncols=len(drawn))
+
+
+def _scale(values: NDArray[np.float64], diverging: bool) -> tuple[Any, Any, Any]:
+    """Colours, their norm and the ticks of a bar: a colour each for few values, else a run of colours."""
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
+
+    colors = colormaps["RdBu_r" if diverging else "viridis"]
+    found = np.unique(values[np.isfinite(values)].round(6))
+    low, high = (float(found[0]), float(found[-1])) if len(found) else (0.0, 1.0)
+    if diverging:
+        high = max(-low, high, 0.5)
+        low = -high
+    elif high <= low:
+        low, high = low - 0.5, low + 0.5
+    if not 1 <= len(found) <= _FEW_VALUES:
+        return colors, Normalize(low, high), None
+    return (ListedColormap(colors((found - low) / (high - low)).tolist()), BoundaryNorm(_edges(found), len(found)),
+            found.tolist())
 
 
 def _edges(centres: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -135,7 +135,7 @@ def tune(
             means.append(float(np.mean([run_day(day, name, params, config) for day in days])))
             told(name)
         best = int(np.argmax(means))
-        found.append(Tuned(Contender(name, name, (draws[best],)), means[best], len(draws)))
+        found.append(Tuned(Contender(name, name, (draws[best],), terms.size), means[best], len(draws)))
     return found
 
 
@@ -149,7 +149,7 @@ def judge(
     for one in everybody:
         table = []
         for day in days:
-            table.append([score_day(day, one.strategy, params, config) for params in one.params])
+            table.append([score_day(day, one.strategy, params, config, one.size) for params in one.params])
             told(one.name)
         scores.append(Scores(one, table))
     best = max(tuned, key=lambda each: each.validation_pnl).contender.name

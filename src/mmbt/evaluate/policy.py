@@ -4,38 +4,45 @@ Distances are of quotes from the mid in spreads, NaN where a side is not quoted:
 
     skew = (ask - bid) / 2        half spread = (ask + bid) / 2
 
-Of a learned policy on recorded days all other features of the market are at their means, and we have no orders and no
-gains: what is seen beside the inventory is the imbalance, and the microprice that goes with it.
+Of a learned policy each cell is a decision of its own, prices rounded and limits kept as in a backtest: in a book of
+the usual spread, with all other features of the market at their means, and neither orders of ours nor gains. What is
+seen beside the inventory is the imbalance, and the microprice that goes with it; if the model sees no imbalance, the
+first feature that it sees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbt.errors import UsageError
 from mmbt.exact_models import BaseModelParams, ExactMarketParams, PlantedEdgeParams
 
-__all__ = ["PolicyTable", "exact_policy", "market_policy"]
+if TYPE_CHECKING:
+    from mmbt.strategies.dqn import DQN
+
+__all__ = ["IMBALANCE", "PolicyTable", "exact_policy", "market_policy"]
 
 Floats = NDArray[np.float64]
-Values = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+IMBALANCE = "imbalance"
+_ROWS = 41  # of inventories, at most
+_NO_LIMIT = 2**40  # ticks
 
 
 @dataclass(frozen=True)
 class PolicyTable:
-    """Arrays [inventory, imbalance]."""
+    """Arrays [inventory, signal]."""
 
     title: str
     inventory: Floats  # lots
-    imbalance: Floats
+    signal: Floats
     bid: Floats  # spreads from the mid
     ask: Floats
     closes: NDArray[np.bool_]  # whether some of the inventory is dealt at the market
+    signal_name: str = IMBALANCE
 
     @property
     def skew(self) -> Floats:
@@ -48,51 +55,49 @@ class PolicyTable:
         return (self.ask + self.bid) / 2
 
 
-def market_policy(title: str, values: Values, world: Mapping[str, Any], imbalances: int = 21) -> PolicyTable:
-    """The greedy policy of a network that was trained on recorded days.
+def market_policy(title: str, strategy: DQN, *, bid: int, ask: int, columns: int = 21) -> PolicyTable:
+    """What a model that was trained on recorded days does.
 
     Parameters
     ----------
-    values
-        The value of each action in states of the network's inputs, [N, inputs] -> [N, actions].
-    world
-        The metadata of the world it was trained in.
-    imbalances
-        Columns of the table, from -1 to 1.
+    strategy
+        The strategy that runs it.
+    bid, ask
+        Of a usual book, ticks.
+    columns
+        Of the table.
 
-    Raises
-    ------
-    UsageError
-        When the network does not see the imbalance, has actions under way, or quotes in ticks.
+    Notes
+    -----
+    With a delay a cell is what is done once its state has lasted so long that all actions under way are its own.
     """
-    from mmbt.envs.actions import ActionGrid
+    world = strategy.model.info.world
+    frozen, options, names = world["frozen"], world["options"], strategy.features
+    limit, lots = int(options["max_position"]), min(options["actions"]["sizes"])
+    step = lots * -(-2 * (limit // lots) // (_ROWS - 1))
+    held = step * np.arange(-(limit // step), limit // step + 1.0)
+    usual = dict.fromkeys(names, 0.0) | dict(zip(frozen["names"], frozen["mean"], strict=True))
+    name, shown = _signal(frozen, columns)
+    quotes, closes = np.full((2, len(held), len(shown)), np.nan), np.zeros((len(held), len(shown)), np.bool_)
+    policy = strategy.new_policy()
+    for row, position in enumerate(held.tolist()):
+        own = {"inventory": position / limit, "abs_inventory": abs(position) / limit}
+        for column, signal in enumerate(shown.tolist()):
+            seen = usual | own | {name: signal} | ({"microprice": signal / 2} if name == IMBALANCE else {})
+            features = np.array([seen[each] for each in names])
+            for _ in range(2 * options["delay"] + 1):
+                *found, _, dealt = policy.decide(features, bid, ask, int(position), _NO_LIMIT)
+            quotes[:, row, column] = [np.nan if price is None else price for price in found]
+            closes[row, column] = dealt != 0
+    mid, spread = (bid + ask) / 2, ask - bid
+    return PolicyTable(title, held, shown, (mid - quotes[0]) / spread, (quotes[1] - mid) / spread, closes, name)
 
-    frozen, options, private = world["frozen"], world["options"], list(world["private"])
-    names = list(frozen["names"])
-    limit, grid = options["max_position"], ActionGrid.model_validate(options["actions"])
-    if "imbalance" not in names or options["delay"] or grid.unit != "spread":
-        raise UsageError("a picture over inventory and imbalance needs a model that sees the imbalance, has no delay "
-                         "and quotes in spreads")
-    lots = min(grid.sizes)
-    held = lots * np.arange(-(limit // lots), limit // lots + 1.0)
-    shown = np.linspace(-1, 1, imbalances)
-    states = np.zeros((len(held), len(shown), len(names) + len(private)), np.float32)
-    for name, seen in (("imbalance", shown), ("microprice", shown / 2)):
-        if name in names:
-            place = names.index(name)
-            states[:, :, place] = (seen - frozen["mean"][place]) / frozen["scale"][place]
-    for name, own in (("inventory", held / limit), ("abs_inventory", np.abs(held) / limit)):
-        if name in private:
-            states[:, :, len(names) + private.index(name)] = own[:, None]
-    rows = grid.rows()
-    worth = values(states.reshape(-1, states.shape[-1])).reshape(len(held), len(shown), -1).astype(np.float64)
-    worth[held == 0] = np.where(rows[:, 2] > 0, -np.inf, worth[held == 0])  # there is nothing to deal
-    chosen = rows[worth.argmax(axis=2)]
-    skew, half, hedge, bid, offer = (chosen[:, :, column] for column in range(5))
-    return PolicyTable(
-        title, held, shown,
-        np.where((bid > 0) & (held < limit)[:, None], half - skew, np.nan),
-        np.where((offer > 0) & (held > -limit)[:, None], half + skew, np.nan), hedge > 0)
+
+def _signal(frozen: dict[str, Any], columns: int) -> tuple[str, Floats]:
+    """The feature that is shown, and its values."""
+    if IMBALANCE in frozen["names"]:
+        return IMBALANCE, np.linspace(-1, 1, columns)
+    return frozen["names"][0], frozen["mean"][0] + frozen["scale"][0] * np.linspace(-2, 2, columns)
 
 
 def exact_policy(params: ExactMarketParams | BaseModelParams | PlantedEdgeParams) -> PolicyTable:
