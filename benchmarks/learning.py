@@ -80,11 +80,14 @@ def exact_market(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def base_model(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Every model with the defaults."""
+    from mmbt.training.settings import model_steps
+
     rows = []
     for delay, k, (r, beta), p0, seed in product(
             (2, 0), (0.5, 1, 2), ((0.1, 0.99), (0.02, 0.95)), (1, 0.3), options.seeds or range(1)):
         params = {"k": k, "r": r, "beta": beta, "p0": p0, "delay": delay, "shifts": SHIFTS}
-        rows.append(row := train("base-model", params=params, options={**options.set, "seed": seed}))
+        job = {"steps": model_steps(delay), **options.set, "seed": seed}
+        rows.append(row := train("base-model", params=params, options=job))
         note(f"delay {delay}, k {k:g}, r {r:g}, beta {beta:g}, p0 {p0:g}, seed {seed}: "
              f"regret {row['score']['regret']:.2%}, {seconds(row)}")
     note(f"most: {max(row['score']['regret'] for row in rows):.2%}")

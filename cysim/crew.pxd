@@ -89,16 +89,16 @@ cdef inline void take_part(Crew* crew, int64_t lane) noexcept nogil:
         left = take(&crew.left)
 
 cdef inline void look_for_work(const Crew* crew) noexcept nogil:
-    cdef int look
-    for look in range(LOOKS):
+    cdef int _look
+    for _look in range(LOOKS):
         if load(&crew.left) > 0 or load(&crew.over) != 0:
             return
         pause()
 
 # The last piece was begun, and is not done.
 cdef inline void wait_until_done(Crew* crew) noexcept nogil:
-    cdef int look
-    for look in range(LOOKS):
+    cdef int _look
+    for _look in range(LOOKS):
         if PyThread_acquire_lock(crew.done, NOWAIT_LOCK):
             return
         pause()

@@ -62,3 +62,11 @@ def test_conditions_come_back_from_a_manifest():
         instruments=("X",), watch=("Y",), place_latency="lognormal:median=1ms,sigma=0.5", cancel_latency="2ms",
         maker_fee="-0.5", session_gap="none", contract={"*": "inverse"})
     assert BacktestConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_a_delay_takes_more_steps_unless_told_otherwise():
+    usual = LearnerOptions().steps
+    assert parse_settings("base-model").learner.steps == usual
+    assert parse_settings("base-model", ["delay=2"]).learner.steps == 3 * usual
+    assert parse_settings("base-model", ["delay=2", "steps=70000"]).learner.steps == 70_000
+    assert parse_settings("base-model", base={"delay": 2, "steps": 80_000}).learner.steps == 80_000  # as it was begun

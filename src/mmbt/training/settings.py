@@ -26,7 +26,7 @@ from mmbt.learn.schedule import ScheduleOptions
 from mmbt.strategies.params import Parameter, fill_params, parameters_of
 from mmbt.units import duration_ns
 
-__all__ = ["MODELS", "RECORDED", "Settings", "describe_settings", "parse_settings"]
+__all__ = ["MODELS", "RECORDED", "Settings", "describe_settings", "model_steps", "parse_settings"]
 
 RECORDED = "recorded"
 MODELS: dict[str, type[ExactMarketParams] | type[BaseModelParams]] = {
@@ -123,7 +123,16 @@ def parse_settings(
     """
     flat = _flat_model(market, base or {})
     found = fill_params(_title(market), flat, overrides, toml)
-    return Settings(market, {name: getattr(found, name) for name in flat.model_fields})
+    values = {name: getattr(found, name) for name in flat.model_fields}
+    if market in MODELS and base is None and "steps" not in found.model_fields_set:
+        values["steps"] = model_steps(values["delay"])
+    return Settings(market, values)
+
+
+def model_steps(delay: int) -> int:
+    """Steps of a training on an exact model unless others are asked for: as many again for each step of delay."""
+    default: int = LearnerOptions.model_fields["steps"].default
+    return default * (1 + delay)
 
 
 def describe_settings(market: str) -> tuple[Parameter, ...]:
