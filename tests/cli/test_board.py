@@ -98,7 +98,7 @@ def test_a_time_limit_ends_it_sooner() -> None:
 
 
 def test_a_signal_is_answered_at_once() -> None:
-    assert Shown(stopping=True).lines()[-1] == "stopping when this block is done; Ctrl-C again to stop at once"
+    assert Shown(stopping=True).lines()[-1] == "stopping after this block; Ctrl-C again to stop at once"
 
 
 def test_without_colour_and_on_plain_terminals() -> None:

@@ -79,7 +79,7 @@ class Board:
         if self._judged:
             yield _line(width, "validation", self._validation())
         if self._stopping():
-            yield Text("stopping when this block is done; Ctrl-C again to stop at once"[:width], "bold")
+            yield Text("stopping after this block; Ctrl-C again to stop at once"[:width], "bold")
 
     # ---- lines
 
