@@ -172,7 +172,7 @@ def test_figures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def a_run(name: str, *, split: dict[str, list[str]] | None = None, fills: str = "conservative", seed: int = 0) -> str:
     """What `mmbt train` leaves: a model, and a manifest with store, conditions and split."""
     catalog = open_store(Path("data/store"))
-    config = BacktestConfig(instruments=(NAME,), fills=FillRules.parse(fills), maker_fee="0.1")
+    config = BacktestConfig(instruments=(NAME,), fills=FillRules.parse(fills), maker_fee="0.1", seed=seed)
     learned = {part.path: part.sha256 for part in catalog.manifest.partitions if part.date <= DAYS[2]}
     options = MarketOptions(interval="2s", max_position=6, actions={"sizes": [2]})
     with catalog.select([NAME], (DAYS[0], DAYS[0])) as market:

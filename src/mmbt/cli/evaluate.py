@@ -243,14 +243,13 @@ def _config(
 
     if "fills" in told or trained is None:
         rules["fills"] = FillRules.parse(rules["fills"])
-    base: dict[str, Any] = {}
     if trained is not None:
-        base = {name: value for name, value in trained.conditions.items() if name not in ("instruments", "seed")}
         rules = {name: value for name, value in rules.items() if name in told}
         instrument = instrument or trained.conditions["instruments"][0]
     if "latency" in rules:
         rules["place_latency"] = rules.pop("latency")
     traded = instrument or catalog.default_instrument()
+    base = {} if trained is None else trained.conditions
     return checked(BacktestConfig, **{**base, **rules, "instruments": (traded,), "seed": seed})
 
 

@@ -158,14 +158,19 @@ def _training(name: str) -> Training:
         raise UsageError(f"{name} learned in the world {info.kind}, which has no days: mmbt train scores it itself")
     told = _manifest(folder.parent / "manifest.json")
     if told is None:
-        return Training((name,), info.conditions)
+        return Training((name,), _lasting(info.conditions))
     try:
         split = {part: list(dict.fromkeys(piece["date"] for piece in told["split"][part])) for part in _PARTS}
         apart = told["split"]["kind"] == "days" and split["validation"] and split["test"]
-        return Training((name,), told["conditions"], told["data"]["store"], split if apart else None)
+        return Training((name,), _lasting(told["conditions"]), told["data"]["store"], split if apart else None)
     except (KeyError, TypeError) as error:
         raise StoreError(f"{folder.parent}: its manifest is not that of a training on recorded days ({error!r})"
                          ) from None
+
+
+def _lasting(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the seed, which is each training's own."""
+    return {name: value for name, value in conditions.items() if name != "seed"}
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
