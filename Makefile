@@ -40,7 +40,7 @@ demo: build ## convert the sample, train on it for half a minute, and backtest w
 	$(BIN)/mmbt backtest --strategy dqn
 
 test: build ## the whole suite but the slow tests
-	$(BIN)/pytest -m "not slow" -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-slow: build ## the slow tests too
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

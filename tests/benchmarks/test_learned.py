@@ -32,6 +32,7 @@ def test_a_planted_edge_is_trained_on_and_judged(tmp_path: Path, capsys: pytest.
         main([*given, "--trials", "3"])
 
 
+@pytest.mark.slow
 def test_real_days_are_trained_on_and_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from benchmarks.equity import main
 
