@@ -22,11 +22,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.commands import Workplace
+from mmbt.evaluate.figures import draw_policy
+from mmbt.evaluate.policy import exact_policy, market_policy
 from mmbt.evaluate.statistics import holm
 from mmbt.exact_models import PlantedEdgeParams
+from mmbt.strategies.dqn import DQN
+from mmbt.synth.planted import START_TICKS
 from mmbt.theory.planted_edge import best_day
 
-__all__ = ["main", "measure"]
+__all__ = ["draw", "main", "measure"]
 
 OPTIONS = ("reward=pnl", "market=imbalance,microprice,flow_5s,return_5s", "ratio=2")
 TICK = 0.01
@@ -62,6 +66,14 @@ def measure(
     }
 
 
+def draw(run: Path, params: PlantedEdgeParams, picture: Path) -> None:
+    """What a model quotes beside the best there is, as PNG and SVG."""
+    bid = START_TICKS - params.spread // 2
+    learned = market_policy("model", DQN(model=str(run)), bid=bid, ask=bid + params.spread)
+    draw_policy([learned, exact_policy(params)], picture.with_suffix(""),
+                f"A market {params.spread} ticks wide whose imbalance, -1, 0 or 1, foretells its moves")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print a line a market."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.edge", description=__doc__.splitlines()[0])
@@ -73,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=int, default=3600, help="of a day")
     parser.add_argument("--days", type=int, nargs=3, default=(20, 5, 20), metavar="N")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="work here, and keep it all")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the first model beside the exact policy")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args(arguments)
     params = PlantedEdgeParams(edge=given.edge, steps=given.seconds)
@@ -83,6 +96,8 @@ def main(arguments: list[str] | None = None) -> None:
             rows.append(measure(place, params, market, steps=given.steps, seeds=given.seeds, trials=given.trials,
                                 days=tuple(given.days)))
             print(_line(rows[-1]), flush=True)
+        if given.picture is not None:
+            draw(place.folder / "runs" / "1-1", params, given.picture)
     adjusted = holm([row["p"] for row in rows])
     claimed = sum(row["low"] > 0 and p < 0.05 for row, p in zip(rows, adjusted, strict=True))
     print(f"edge {given.edge:g}, {len(rows)} markets of {given.days[0]} training, {given.days[1]} validation and "

@@ -19,7 +19,8 @@ def test_a_planted_edge_is_trained_on_and_judged(tmp_path: Path, capsys: pytest.
     found = tmp_path / "edge.json"
     given = ["--steps", "40000", "--seconds", "200", "--days", "2", "1", "10", "--trials", "2", "--json", str(found),
              "--out", str(tmp_path / "work")]
-    main(given)
+    main([*given, "--picture", str(tmp_path / "policy.png")])
+    assert (tmp_path / "policy.png").read_bytes()[:4] == b"\x89PNG"
     out = capsys.readouterr().out
     assert "of the exact" in out
     (row,) = json.loads(found.read_text("utf-8"))
