@@ -16,6 +16,7 @@ from benchmarks.table import (
     HEADER,
     HEADLINES,
     MEMORY_HEADER,
+    STARTUP_HEADER,
     STEPS_HEADER,
     case_rows,
     encoding_rows,
@@ -32,7 +33,8 @@ TOP = """\
 # Benchmarks
 
 Every figure on this page was measured in one run of one command on one stream, each measurement in a process of its
-own, the parties taking turns, medians of {runs} runs:
+own, the parties taking turns. A party's figures are those of its fastest run of {runs}: neighbours on a shared host can
+only slow a run down; the rate of the slowest stands beside it.
 
 ```text
 make -C benchmarks peers     # hftbacktest {hftbacktest} in an environment of its own
@@ -134,7 +136,6 @@ END = """
   `seed`.
 - hftbacktest keeps no record of fills or equity here: its recorder is off. Ours records nothing but the hash of its
   fills and exact money; the row `all recorded` says what the full record costs.
-- Rates of a shared machine move by some percent from run to run; the JSON holds the spread of each case.
 """
 
 
@@ -165,7 +166,7 @@ def page(report: dict[str, Any], memory: list[dict[str, Any]] | None) -> str:
     parts.append(f"\n### What we set out to reach\n\n{reached}\n{GOALS}")
     for name, case in report["cases"].items():
         fills = "; ".join(f"{p['party']} {p['fills']:,}" for p in case["parties"] if "fills" in p)
-        header = {"startup": ("party", "time", "", "CPU", "", "mmbt is"), "steps": STEPS_HEADER}.get(name, HEADER)
+        header = {"startup": STARTUP_HEADER, "steps": STEPS_HEADER}.get(name, HEADER)
         parts.append(f"\n## {case['title'][0].upper()}{case['title'][1:]}\n\n{_table(header, case_rows(case))}\n\n"
                      f"{NOTES[name].format(fills=fills)}\n")
         if name == "python-timer" and "own_lines_ns" in report and "quotes" in report["cases"]:
