@@ -110,6 +110,14 @@ def test_a_run_on_the_sample(whole: Path) -> None:
     assert list((whole / "tensorboard").iterdir())
 
 
+@pytest.mark.parametrize("option", ["--time-limit", "--checkpoint-every"])
+def test_a_span_of_nothing_is_refused(here: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    said = told(capsys, 2, "--market", "exact-market", option, "0s")
+    assert option in said
+    assert "more than nothing" in said
+    assert not (here / "runs").exists()
+
+
 def test_R1_time_is_up_and_the_rest_is_the_same(
     here: Path, whole: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

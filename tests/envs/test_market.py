@@ -302,9 +302,10 @@ def test_grids_are_named_by_their_content():
     assert grid.features().shape == (30, 5)
     for wrong, words in (({"skews": (0.0, 0.0)}, "twice"), ({"sizes": ()}, "at least 1"),
                          ({"skews": tuple(float(k) for k in range(60))}, "1 to 255"),
-                         ({"hedges": (2.0,)}, "less than")):
+                         ({"hedges": (2.0,)}, "less than"), ({"skews": ()}, "need both")):
         with pytest.raises(ValueError, match=words):
             ActionGrid(**wrong)
+    assert ActionGrid(skews=(), half_spreads=()).actions[0].bid is False
 
 
 def test_wrong_worlds_are_refused(days, config):

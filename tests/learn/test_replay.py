@@ -282,3 +282,17 @@ def test_what_does_not_fit_is_refused() -> None:
         replay.restore(Replay(M, P, A + 1, K, 50).state() | {"counters": np.array([0, 0, -1, 0])})
     with pytest.raises(ValueError, match="path"):
         Replay(M, P, A, K, 50, n_step=2)
+
+
+@pytest.mark.parametrize(("name", "value", "told"), [
+    ("outcome", K, "outcome"), ("action", A, "action"), ("follows", 20, "follows"), ("counters", -3, "counters"),
+    ("tree", 7.0, "sums of their leaves"),
+])
+def test_a_state_that_would_be_read_out_of_bounds_is_refused(name: str, value: float, told: str) -> None:
+    replay = Replay(M, P, A, K, 50, alpha=0.6)
+    pushed(replay, intervals(20, 1))
+    state = replay.state()
+    forged = state[name].copy()
+    forged.flat[-1 if name == "tree" else 0] = value
+    with pytest.raises(ValueError, match=told):
+        Replay(M, P, A, K, 50, alpha=0.6).restore(state | {name: forged})

@@ -27,6 +27,7 @@ __all__ = [
     "LATENCY",
     "MAX_AGE",
     "PAIR",
+    "SPAN",
     "checked",
     "default_store",
     "find_input",
@@ -65,6 +66,13 @@ def _gap(text: str) -> int | None:
     if gap == 0:
         raise ValueError("a session gap must be positive, or none")
     return gap
+
+
+def _positive(text: str) -> int:
+    span = duration_ns(text)
+    if span == 0:
+        raise ValueError("it must be more than nothing")
+    return span
 
 
 def _latency(text: str) -> Any:
@@ -139,6 +147,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 DURATION = _Parsed("duration", duration_ns)
+SPAN = _Parsed("duration", _positive)
 GAP = _Parsed("duration|none", _gap)
 MAX_AGE = _Parsed("duration|none", lambda text: None if text == "none" else duration_ns(text))
 LATENCY = _Parsed("latency", _latency)

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from mmbt.cli.app import command
 from mmbt.cli.conditions import condition_options, make_config, names_to_read, parse_rules
-from mmbt.cli.options import DATES, DURATION, find_store
+from mmbt.cli.options import DATES, SPAN, find_store
 from mmbt.cli.output import Document, emit, note
 from mmbt.errors import MmbtError, StoreError, UsageError
 
@@ -62,8 +62,8 @@ def _stray(word: str) -> str:
               help="Seed of weights, sampling and exploration.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True,
               help="That step the markets, beside the one that learns. Results do not depend on it.")
-@click.option("--time-limit", type=DURATION, metavar="D", help="Stop after that long; the run can be resumed.")
-@click.option("--checkpoint-every", type=DURATION, metavar="D", default="60s", show_default=True,
+@click.option("--time-limit", type=SPAN, metavar="D", help="Stop after that long; the run can be resumed.")
+@click.option("--checkpoint-every", type=SPAN, metavar="D", default="60s", show_default=True,
               help="Between two checkpoints.")
 @click.option("--resume", metavar="RUN", help="Go on with a run, exactly.")
 @click.option("--force-data-change", is_flag=True, help="Resume although the data are not those the run began with.")

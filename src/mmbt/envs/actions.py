@@ -64,6 +64,8 @@ class ActionGrid(BaseModel):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} names a value twice")
+        if bool(self.skews) != bool(self.half_spreads):
+            raise ValueError("skews and half_spreads: two-sided quotes need both, or neither to be left out")
         if not 1 <= len(self.actions) <= _MOST:
             raise ValueError(f"a grid has 1 to {_MOST} actions, not {len(self.actions)}")
         return self

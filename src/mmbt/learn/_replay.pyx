@@ -378,14 +378,29 @@ cdef class Replay:
     def restore(self, state):
         """Go on from a `state`, exactly."""
         committed, reserved, last_push, last_count = (int(value) for value in state["counters"])
+        if committed < 0 or not 0 <= reserved <= self.capacity or not -1 <= last_push <= committed or last_count < 0:
+            raise ValueError(f"counters: {committed}, {reserved}, {last_push}, {last_count} are of no replay")
         rows = min(committed, self.capacity)
         for name, column in self.columns.items():
             if state[name].shape != (rows, *column.shape[1:]) or state[name].dtype != column.dtype:
                 raise ValueError(f"{name}: {state[name].shape} {state[name].dtype} is of another replay")
-            column[:rows] = state[name]
-        if state["tree"].shape != (self.tree.shape[0],):
+        # what is looked up by: a number beyond its range would be read past the end of a row
+        for name, least, most in (("outcome", 0, self.outcomes - 1), ("follows", -1, committed - 1),
+                                  ("action", -1, self.actions - 1)):
+            if rows and not (state[name].min() >= least and state[name].max() <= most):
+                raise ValueError(f"{name}: {state[name].min()} to {state[name].max()}, not within {least} to {most}")
+        if self.taken and rows and state["action"].min() < 0:
+            raise ValueError("action: a row without an action")
+        tree = state["tree"]
+        if tree.shape != (self.tree.shape[0],):
             raise ValueError("tree: of another replay")
-        np.asarray(self.tree)[:] = state["tree"]
+        if self.alpha and not (
+                (tree[self.leaves:] >= 0).all() and not tree[self.leaves + self.capacity:].any()
+                and (tree[1:self.leaves] == tree[2::2] + tree[3::2]).all() and np.isfinite(tree[1])):
+            raise ValueError("tree: its nodes are not the sums of their leaves")
+        for name, column in self.columns.items():
+            column[:rows] = state[name]
+        np.asarray(self.tree)[:] = tree
         self.highest = float(state["highest"])
         self.written = self.committed = committed
         self.reserved, self.last_push, self.last_count, self.link_from = reserved, last_push, last_count, -1
