@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbt.backtest import BacktestConfig, FillRules, run_backtest
+from mmbt.backtest.sinks import KIND_ROWS
 from mmbt.market import Instrument, TobBatch, TradeBatch
 from mmbt.strategies.registry import make
 
@@ -65,7 +66,9 @@ class LongMarket:
 
 
 class Nothing:
-    """A sink that keeps nothing."""
+    """A sink that is handed everything and keeps nothing."""
+
+    kinds = KIND_ROWS
 
     def write(self, kind: str, rows: object) -> None:
         pass
