@@ -3,7 +3,7 @@
 Raw files of at least four days: all but the last two to train on, the last but one chooses (the model of each
 training, the parameters of each baseline, the best baseline), the last judges, once a preset. Everything is done by the
 user's commands, convert, train and evaluate, in a folder that is kept: a second run there shows what the first one
-found and uses no test day again. Printed are tables for the documentation.
+found and uses no test day again. Printed are tables; `--page FILE` writes them as a page of the documentation.
 
     python -m benchmarks.equity FOLDER --out WORK [--instruments AIG/USD] [--size 100] [--max-position 1000]
 """
@@ -21,6 +21,14 @@ from benchmarks.commands import Workplace
 __all__ = ["main", "measure", "table"]
 
 PRESETS = ("seed", "queue")
+PAGE = """\
+# Real days, every contender
+
+Made by `python -m benchmarks.equity` from real quotes and prints; what the tables say, and what they do not, is told in
+[Judging a strategy](../reference/evaluate.md#measured-real-days). Quotes of {size} shares, at most {max_position:,}
+held, decisions each {interval}, no fees; {seeds} trainings of {steps:,} steps, {trials} sets of parameters tried of
+each baseline. Money is in dollars, the mean over the trainings for the model.
+"""
 
 
 def measure(
@@ -46,9 +54,10 @@ def table(found: dict[str, Any]) -> list[str]:
                "model less it, within-day 95%", "p (Holm)")
     uses = len(found["earlier_uses"])
     title = (
-        f"{found['instrument']}, fills {found['config']['fills']['preset']}; trained on {days['train']}, chosen by "
-        f"{days['validate']}, judged on {days['test']}, used {uses} times before; best baseline on validation: "
-        f"{found['best_baseline']}; {len(found['scores'][0]['params'])} trainings, validation F "
+        f"## {found['instrument']}, fills `{found['config']['fills']['preset']}`\n\n"
+        f"Trained on {days['train']}, chosen by {days['validate']}, judged on {days['test']}, which was used {uses} "
+        f"times before; best baseline on validation: {found['best_baseline']}; "
+        f"{len(found['scores'][0]['params'])} trainings, validation F "
         f"{', '.join(f'{each:.3g}' for each in found['validation_F'])}; CPU seconds: {found['train_cpu_s']:.0f} "
         f"training, {found['evaluate_cpu_s']:.0f} evaluation.")
     lines = [title, "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
@@ -76,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="trainings")
     parser.add_argument("--trials", type=int, default=40, help="of each baseline")
     parser.add_argument("--presets", nargs="+", default=PRESETS)
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables as a page of the documentation")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args(arguments)
     place = Workplace(given.out)
@@ -87,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for preset in given.presets:
             rows.append(measure(place, instrument, preset, options, seeds=given.seeds, trials=given.trials))
             print("\n".join(["", *table(rows[-1])]), flush=True)
+    if given.page is not None:
+        tables = [line for row in rows for line in (*table(row), "")]
+        given.page.write_text("\n".join([PAGE.format(**vars(given)), *tables]), "utf-8")
     if given.json is not None:
         given.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
 

@@ -40,8 +40,9 @@ def test_real_days_are_trained_on_and_judged(tmp_path: Path, capsys: pytest.Capt
     raw = tmp_path / "raw"
     assert mmbt(["synth", "planted-edge", "--out", str(raw), "-S", "days=4", "-S", "steps=200"]) == 0
     main([str(raw), "--out", str(tmp_path / "work"), "--size", "1", "--max-position", "5", "--steps", "40000",
-          "--seeds", "1", "--trials", "2"])
+          "--seeds", "1", "--trials", "2", "--page", str(tmp_path / "page.md")])
     out = capsys.readouterr().out
+    assert (tmp_path / "page.md").read_text("utf-8").count("## EDGE/USD") == 2
     assert out.count("best baseline on validation") == 2
     assert out.count("used 0 times before") == out.count("used 1 times before") == 1  # once a preset
     assert out.count("| dqn |") + out.count("| dqn (abstains) |") == 2
