@@ -189,6 +189,11 @@ def test_threads_do_not_show():
     assert found[0] == found[1] == found[2]
 
 
+measures_memory = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists() or cysim.build_info()["mode"] == "asan",
+    reason="reads /proc; and the sanitizer keeps what was freed")
+
+
 def resident():
     """Bytes this process holds now."""
     gc.collect()
@@ -209,19 +214,18 @@ def resets_leave_memory_flat(resets):
     assert rounds(resets // 1000) - before < 2**20
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+@measures_memory
 def test_resets_leave_memory_flat():
     resets_leave_memory_flat(20_000)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+@measures_memory
 def test_a_million_resets_leave_memory_flat():
     resets_leave_memory_flat(1_000_000)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
-@pytest.mark.skipif(cysim.build_info()["mode"] == "asan", reason="the sanitizer keeps what was freed")
+@measures_memory
 def test_engines_leave_nothing_behind():
     def make(number):
         for _ in range(number):
